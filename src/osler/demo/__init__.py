@@ -1,0 +1,1 @@
+"""The cohort that ships with osler."""
