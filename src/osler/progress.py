@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -26,7 +26,8 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
     if not sys.stderr.isatty():
         yield from items
         return
-    total = total if total is not None else (len(items) if hasattr(items, "__len__") else None)
+    if total is None and isinstance(items, Sized):
+        total = len(items)
     started = drawn = time.monotonic()
     shown = False
     try:
