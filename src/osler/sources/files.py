@@ -16,7 +16,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -46,7 +46,7 @@ GZIP, BZIP2, XZ, ZIP, ZSTD, PARQUET = (
     b"\x28\xb5\x2f\xfd",
     b"PAR1",
 )
-_UNPACKERS = {GZIP: gzip.GzipFile, BZIP2: bz2.BZ2File, XZ: lzma.LZMAFile}
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {GZIP: gzip.open, BZIP2: bz2.open, XZ: lzma.open}
 _BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
@@ -359,8 +359,8 @@ def parquet_batches(
         raise InputError(_broken(path.name, error)) from error
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file and read its footer.
+def open_parquet(path: Path, where: str | None = None) -> pq.ParquetFile:
+    """Open a Parquet file and read its footer; `where` is what messages call it.
 
     Raises
     ------
@@ -371,7 +371,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(Fault(path.name, "not a readable Parquet file", "Parquet")) from error
+        fault = Fault(where or path.name, "not a readable Parquet file", "Parquet")
+        raise InputError(fault) from error
 
 
 def is_parquet(path: Path) -> bool:
