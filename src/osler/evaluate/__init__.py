@@ -1,0 +1,34 @@
+"""Whether a prediction is right, for whom, and may speak: arrays in, numbers with intervals out."""
+
+from osler.evaluate.benefit import NetBenefitRow, net_benefit
+from osler.evaluate.by_group import GroupRow, GroupTable, groups
+from osler.evaluate.calibration_bins import CalibrationBin, CalibrationTable, calibration_table
+from osler.evaluate.comparison import compare
+from osler.evaluate.curves import IncidenceCurve, incidence
+from osler.evaluate.labels import binary
+from osler.evaluate.leaks import LeakageCheck, leakage
+from osler.evaluate.limits import DEFAULT_LIMITS, Gate, check_limits, gates
+from osler.evaluate.survival import competing, time_to_event
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "CalibrationBin",
+    "CalibrationTable",
+    "Gate",
+    "GroupRow",
+    "GroupTable",
+    "IncidenceCurve",
+    "LeakageCheck",
+    "NetBenefitRow",
+    "binary",
+    "calibration_table",
+    "check_limits",
+    "compare",
+    "competing",
+    "gates",
+    "groups",
+    "incidence",
+    "leakage",
+    "net_benefit",
+    "time_to_event",
+]
