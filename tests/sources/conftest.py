@@ -7,9 +7,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import settings
 
 from osler.model import empty_events
 from osler.sources.base import Batch, LoadReport, Request, Source
+
+# How long one example takes says more of the machine than of the code.
+settings.register_profile("sources", deadline=None, max_examples=50)
+settings.load_profile("sources")
 
 
 class SampleIds:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -38,6 +38,14 @@ _SLOW_ROWS = 50_000
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+
+
+class Readable(Protocol):
+    """Anything that gives bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class DelimitedTable:
     """
 
     def __init__(
-        self, stream: BinaryIO, where: str, report: LoadReport, dialect: Dialect | None = None
+        self, stream: Readable, where: str, report: LoadReport, dialect: Dialect | None = None
     ) -> None:
         self._dialect = dialect or Dialect()
         self._chunks = _as_utf8(stream, where, self._dialect.encoding)
@@ -424,7 +432,7 @@ def _header_text(line: bytes, where: str) -> str:
         raise InputError(_not_text(where)) from error
 
 
-def _as_utf8(stream: BinaryIO, where: str, encoding: str) -> Iterator[bytes]:
+def _as_utf8(stream: Readable, where: str, encoding: str) -> Iterator[bytes]:
     """Yield chunks in UTF-8 without byte order mark, every line ending with a bare newline."""
     first = stream.read(CHUNK_BYTES)
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
