@@ -34,25 +34,25 @@ class Names:
 
 @pytest.fixture(scope="module")
 def clinical() -> pl.DataFrame:
-    """The clinical table as shipped."""
+    """Return the clinical table as shipped."""
     return pl.read_parquet(demo.CLINICAL)
 
 
 @pytest.fixture(scope="module")
 def followed(clinical: pl.DataFrame) -> pl.DataFrame:
-    """The rows with follow-up."""
+    """Return the rows with follow-up."""
     return clinical.filter(pl.col("Overall Survival (Months)").is_not_null())
 
 
 @pytest.fixture(scope="module")
 def mutations() -> pl.DataFrame:
-    """The mutations as shipped."""
+    """Return the mutations as shipped."""
     return pl.read_parquet(demo.MUTATIONS)
 
 
 @pytest.fixture(scope="module")
 def loaded() -> tuple[pl.DataFrame, LoadReport, Names]:
-    """The clinical table as events."""
+    """Load the clinical table as events."""
     names, report = Names(), LoadReport()
     request = Request(demo.CLINICAL, names, report, mapping=demo.MAPPING)
     events = pl.concat([batch.events for batch in TableSource().read(request)])
@@ -61,14 +61,14 @@ def loaded() -> tuple[pl.DataFrame, LoadReport, Names]:
 
 @pytest.fixture(scope="module")
 def study() -> dict[str, Any]:
-    """The study file."""
+    """Read the study file."""
     content: dict[str, Any] = yaml.safe_load(demo.STUDY.read_text())
     return content
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    """The tool that makes the files."""
+    """Import the tool that makes the files."""
     spec = importlib.util.spec_from_file_location("make_demo_data", TOOL)
     assert spec is not None
     assert spec.loader is not None
