@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from synthetic import write_meds
 
 from osler.vault import Actor, Kdf, Key, Vault, frames
+from synthetic import write_meds
 
 ROWS = 20_000_000
 SUBJECTS = 50_000

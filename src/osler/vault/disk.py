@@ -21,7 +21,7 @@ WRITE_BLOCK_BYTES = 1 << 24
 
 def write_new(path: Path, content: bytes | memoryview) -> None:
     """Write a file that must not exist yet, readable by its owner, and wait for the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         write_all(descriptor, content)
@@ -31,6 +31,13 @@ def write_new(path: Path, content: bytes | memoryview) -> None:
         path.unlink(missing_ok=True)
         raise
     os.close(descriptor)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, readable by its owner, if it is not there, and wait for the disk."""
+    if not path.is_dir():
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(path.parent)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -44,8 +44,8 @@ class ErasureProof:
     not_searched_for
         Forms too short to tell from chance in encrypted bytes.
     exports
-        Registered exports outside the vault that still hold the subject: kind, time, digest,
-        where, subjects.
+        Registered exports outside the vault that still hold the subject: number (of the
+        record), kind, time, digest, where, subjects.
     """
 
     events_erased: int
@@ -86,7 +86,7 @@ def erase(store: Store, actor: Actor, subject_id: int) -> ErasureProof:
     store.append(actor, "search again" if erased else history.ERASE, {}, "listed", short)
     names = own["name"].drop_nulls().to_list()
     removal = _Removal.plan(store, subject_id, table)
-    alone = {str(one["where"]) for one in outside if one["subjects"] == 1}
+    alone = {str(one["number"]) for one in outside if one["subjects"] == 1}
     marks = [store.pseudonyms.of(subject_id).hex()]
     marks += [store.pseudonyms.of_name(name).hex() for name in names]
     store.commit(
@@ -117,7 +117,6 @@ class _Removal:
         """Write every file that holds the subject anew, without the subject."""
         added: list[NewFile] = []
         dropped: list[StoredFile] = []
-        generation = store.manifest.generation + 1
         events = 0
         for file in _segments_of(store, subject_id):
             frame = read_frame(store, file)
@@ -127,15 +126,15 @@ class _Removal:
             events += frame.height - rest.height
             dropped.append(file)
             if rest.height:
-                added.append(write_frame(store, rest, "segment", generation, file.shard))
+                added.append(write_frame(store, rest, "segment", file.shard))
         others = table.filter(pl.col("subject_id") != subject_id)
         if others.height < table.height:
-            added.append(write_frame(store, others, "subjects", generation))
+            added.append(write_frame(store, others, "subjects"))
             dropped += store.manifest.of_kind("subjects")
         codes, remaining = tables.read_codes(store), _codes_without(store, subject_id)
         if remaining.len() < codes.height:
             kept = codes.filter(pl.col("code").is_in(remaining.implode()))
-            added.append(write_frame(store, kept, "codes", generation))
+            added.append(write_frame(store, kept, "codes"))
             dropped += store.manifest.of_kind("codes")
         attached = [
             one for one in store.manifest.of_kind("attachment") if one.subject_id == subject_id
@@ -164,7 +163,7 @@ def _without(current: Manifest, marks: Iterable[str], alone: set[str], subjects:
         current,
         subjects=subjects,
         tombstones=tuple(dict.fromkeys([*current.tombstones, *marks])),
-        places={name: where for name, where in current.places.items() if where not in alone},
+        places={name: where for name, where in current.places.items() if name not in alone},
     )
 
 

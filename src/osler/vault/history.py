@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 from osler.vault.access import SHORT_PSEUDONYM_BYTES, Pseudonyms, holds
@@ -23,8 +25,12 @@ def plain(what: Any, pseudonyms: Pseudonyms) -> Any:
     Any other text, such as a path, a date or a code, is replaced by its keyed digest; the names
     of fields are held to the same rule.
     """
-    if what is None or isinstance(what, bool | int | float):
+    if what is None or isinstance(what, bool | int):
         return what
+    if isinstance(what, Integral):
+        return int(what)
+    if isinstance(what, Real):
+        return float(what) if math.isfinite(what) else None
     if isinstance(what, Mapping):
         return {plain(str(name), pseudonyms): plain(one, pseudonyms) for name, one in what.items()}
     if isinstance(what, list | tuple | set | frozenset):
@@ -85,9 +91,10 @@ def touching(records: Iterable[Record], short: bytes, *, erased: bool) -> list[R
 def exports(
     records: Iterable[Record], places: Mapping[str, str], short: bytes, *, erased: bool
 ) -> list[dict[str, Any]]:
-    """Return the registered exports that hold one subject: kind, time, digest and place."""
+    """Return the registered exports that hold one subject: number, kind, time, digest, place."""
     return [
         {
+            "number": one.number,
             "kind": one.what["kind"],
             "time": one.time,
             "digest": one.what["digest"],

@@ -71,7 +71,13 @@ class Kdf:
     def from_json(cls, value: Mapping[str, Any]) -> Kdf:
         """Read what `to_json` wrote, within limits that spare the machine."""
         kdf = cls(decode(value["salt"]), value["passes"], value["memory_kib"], value["lanes"])
-        if kdf.memory_kib > MOST_MEMORY_KIB or kdf.passes > MOST_PASSES or kdf.lanes > MOST_LANES:
+        sane = (
+            len(kdf.salt) == SALT_BYTES
+            and 1 <= kdf.passes <= MOST_PASSES
+            and 1 <= kdf.lanes <= MOST_LANES
+            and 8 * kdf.lanes <= kdf.memory_kib <= MOST_MEMORY_KIB
+        )
+        if not sane:
             raise Damaged("manifest: the cost of the passphrase is beyond every sensible bound")
         return kdf
 

@@ -177,7 +177,8 @@ class Ledger:
         frame = start + sealed
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, chain.size)
+            if chain.torn:
+                os.ftruncate(descriptor, chain.size)
             os.lseek(descriptor, chain.size, os.SEEK_SET)
             _write_or_undo(descriptor, frame, chain.size)
         finally:

@@ -89,6 +89,7 @@ class Loading:
         self._erased: set[int] = {ERASED_ID}
         self._living: set[int] = set()
         self.abandoned = False
+        self._committing = self._committed = False
 
     def append(self, events: pl.DataFrame, codes: pl.DataFrame | None = None) -> int:
         """Take events in any order, and descriptions of codes; return how many events were taken.
@@ -129,7 +130,6 @@ class Loading:
             self.refused[ERASED] += 1
             return False
         self._refuse_title(subject_id, name)
-        manifest = self._store.manifest
         path, data_key = self._store.new_name("attachment"), secrets.token_bytes(KEY_BYTES)
         binding = tables.attachment_binding(self._store.vault_id, path, subject_id, name)
         written = streams.write_stream(self._store.path / path, stream, data_key, binding)
@@ -139,7 +139,6 @@ class Loading:
             digest=written.digest,
             size=written.size,
             key=secrets.token_hex(8),
-            generation=manifest.generation + 1,
             subject_id=subject_id,
             title=name,
         )
@@ -167,6 +166,7 @@ class Loading:
         }
         listed = self._store.pseudonyms.listed(touched)
         self._store.append(self._actor, "store", what, "listed", listed)
+        self._committing = True
         self._store.commit(
             Change(
                 added=(*outcome.files, *self._attached),
@@ -175,9 +175,16 @@ class Loading:
             ),
             self._actor,
         )
+        self._committed = True
 
     def clear(self) -> None:
-        """Delete what was written and is not in place."""
+        """Delete what was written and is not in place.
+
+        A commit that failed may yet be in place, so its files are left to the next writer, who
+        reads the manifest anew before clearing.
+        """
+        if self._committing and not self._committed:
+            return
         named = self._store.manifest.names()
         for new in [*self._made, *self._attached]:
             if new.file.name not in named:
@@ -227,7 +234,7 @@ class Loading:
         )
         for (number,), part in parts.items():
             self._buffers[int(number)].append(part)
-            self._buffered_bytes += int(part.estimated_size())
+        self._buffered_bytes += int(rows.estimated_size())
 
     def _spill(self) -> None:
         for shard, parts in self._buffers.items():
@@ -279,8 +286,7 @@ class Loading:
         outcome.dropped |= {one.name for one in self._store.manifest.of_kind(kind)}
 
     def _write(self, frame: pl.DataFrame, kind: FileKind, shard: int | None = None) -> NewFile:
-        generation = self._store.manifest.generation + 1
-        new = shards.write_frame(self._store, frame, kind, generation, shard)
+        new = shards.write_frame(self._store, frame, kind, shard)
         self._made.append(new)
         return new
 

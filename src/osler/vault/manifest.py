@@ -7,7 +7,6 @@ too.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
 import zlib
@@ -41,7 +40,7 @@ class StoredFile:
     key
         Name of its data key; empty for the file of wrapped keys itself.
     generation
-        The generation that brought it.
+        The generation that brought it; the commit sets it.
     shard
         Of a segment.
     rows
@@ -55,7 +54,7 @@ class StoredFile:
     digest: str
     size: int
     key: str
-    generation: int
+    generation: int = 0
     shard: int | None = None
     rows: int = 0
     subject_id: int | None = None
@@ -135,7 +134,7 @@ class Header:
             )
         except InputError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Damaged("manifest: its first line was changed") from error
 
 

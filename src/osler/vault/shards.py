@@ -39,21 +39,22 @@ def shard_of(subject_ids: npt.NDArray[np.int64], salt: int, shards: int) -> npt.
 
 
 def write_frame(
-    store: Store, frame: pl.DataFrame, kind: FileKind, generation: int, shard: int | None = None
+    store: Store, frame: pl.DataFrame, kind: FileKind, shard: int | None = None
 ) -> NewFile:
-    """Write a frame into a new file under a fresh key and wait for the disk."""
+    """Write a frame into a new file under a fresh key and wait for the disk.
+
+    The commit gives it its generation, and sees to it that its name is on disk.
+    """
     name = store.new_name(kind, shard)
     data_key = os.urandom(KEY_BYTES)
     content = memoryview(frames.to_parquet(frame, data_key, store.binding(name)))
     disk.write_new(store.path / name, content)
-    disk.sync_folder((store.path / name).parent)
     file = StoredFile(
         name=name,
         kind=kind,
         digest=hashlib.sha256(content).hexdigest(),
         size=len(content),
         key=secrets.token_hex(8),
-        generation=generation,
         shard=shard,
         rows=frame.height,
     )

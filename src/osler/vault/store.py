@@ -108,6 +108,7 @@ class Store:
         self._wrapping_key = wrapping_key(key, header)
         self.ledger = Ledger(path / ledger.NAME, header.vault_id, ())
         self._state: State | None = None
+        self._writing = False
         self._epoch = 0
         self._chain = self.ledger.beginning()
         self._committed = (0, "")
@@ -118,6 +119,7 @@ class Store:
         cls, path: Path, key: Key, heads: Path, *, shards: int, kdf: Kdf, actor: Actor
     ) -> Store:
         """Make an empty vault: all of it or, after a crash, nothing at `path`."""
+        path = path.resolve()
         key.refuse_inside(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}{disk.TEMPORARY}{secrets.token_hex(6)}")
@@ -252,11 +254,19 @@ class Store:
     @contextmanager
     def writing(self, patience_seconds: float = disk.LOCK_PATIENCE_SECONDS) -> Iterator[None]:
         """Be the one writer: move to the present generation and clear what a crash left."""
+        if self._writing:
+            raise InputError(
+                Fault("vault", "this handle is writing already", "one change at a time")
+            )
         with self._lock("writer", "writes this vault", patience_seconds):
-            with self._lock("commit", "commits"):
-                self.refresh()
-                self._clear_leftovers()
-            yield
+            self._writing = True
+            try:
+                with self._lock("commit", "commits"):
+                    self.refresh()
+                    self._clear_leftovers()
+                yield
+            finally:
+                self._writing = False
 
     def refresh(self) -> None:
         """Move to the present generation."""
@@ -271,6 +281,8 @@ class Store:
             with self._lock("ledger", "holds the ledger"):
                 self.refresh()
                 before = self.state
+                for folder in {(self.path / new.file.name).parent for new in change.added}:
+                    disk.sync_folder(folder)
                 after = self._changed(before, change)
                 content = after.manifest.seal(after.header, after.root)
                 disk.replace(self.path / manifest.NAME, content)
@@ -289,9 +301,10 @@ class Store:
 
     def _changed(self, before: State, change: Change) -> State:
         rotate = change.rotate or change.new_key is not None
+        generation = before.manifest.generation + 1
         files = (
             *(file for file in before.manifest.files if file.name not in change.dropped),
-            *(new.file for new in change.added),
+            *(replace(new.file, generation=generation) for new in change.added),
         )
         header, wrapping, root = before.header, before.wrapping_key, before.root
         if rotate:
@@ -303,7 +316,7 @@ class Store:
             keys = _write_keys(self.path, wrapped)
         updated = replace(
             change.update(before.manifest),
-            generation=before.manifest.generation + 1,
+            generation=generation,
             created_at=now(),
             files=files,
             retired=() if change.purge else _retired(before.manifest, change.dropped),
@@ -529,7 +542,7 @@ def _write_keys(path: Path, wrapped: Mapping[str, bytes]) -> StoredFile:
     disk.write_new(path / name, content)
     disk.sync_folder(path / KEYS)
     digest = hashlib.sha256(content).hexdigest()
-    return StoredFile(name, "keys", digest, len(content), "", 0)
+    return StoredFile(name, "keys", digest, len(content), "")
 
 
 def _write_empty(path: Path, key: Key, kdf: Kdf, shards: int) -> None:

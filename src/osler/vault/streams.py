@@ -36,7 +36,7 @@ class Written:
 
 def write_stream(path: Path, source: BinaryIO, key: bytes, binding: bytes) -> Written:
     """Encrypt a stream into a new file and wait for the disk; on any failure leave no file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     whole, size = hashlib.sha256(), 0
     try:

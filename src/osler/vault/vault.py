@@ -237,7 +237,7 @@ class Vault:
         return self._begin(action, what, subjects).number
 
     def _begin(self, action: str, what: Mapping[str, Any] | None, subjects: Subjects) -> Act:
-        self._ask_policy(action)
+        self._ask_policy(action, subjects)
         record = self._append(action, what or {}, subjects)
         return Act(record.number, record.scope, record.listed)
 
@@ -252,12 +252,12 @@ class Vault:
             self._actor, str(history.plain(action, pseudonyms)), words, scope, listed
         )
 
-    def _ask_policy(self, action: str) -> None:
+    def _ask_policy(self, action: str, subjects: Subjects) -> None:
         if self._policy is None:
             return
         reason = self._policy.allows(self._actor, action, self._actor.purpose)
         if reason is not None:
-            self._append("refused", {"act": action}, None)
+            self._append("refused", {"act": action}, subjects)
             raise Refused(f"{action}: not allowed: {reason}")
 
     def _imply(self) -> None:
@@ -445,14 +445,10 @@ class Vault:
             crowded = [
                 shard for shard in self.shard_ids() if len(self._store.manifest.segments(shard)) > 1
             ]
-            generation = self._store.manifest.generation + 1
-            dropped = [
-                one.name for shard in crowded for one in self._store.manifest.segments(shard)
-            ]
+            store = self._store
+            dropped = [one.name for shard in crowded for one in store.manifest.segments(shard)]
             added = [
-                shards.write_frame(
-                    self._store, shards.read_shard(self._store, shard), "segment", generation, shard
-                )
+                shards.write_frame(store, shards.read_shard(store, shard), "segment", shard)
                 for shard in crowded
             ]
             if added:
@@ -511,7 +507,7 @@ class Vault:
         Damaged
             If the search finds anything of the subject afterwards.
         """
-        self._ask_policy(history.ERASE)
+        self._ask_policy(history.ERASE, [subject_id])
         with self._store.writing():
             return erasure.erase(self._store, self._actor, subject_id)
 

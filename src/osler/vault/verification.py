@@ -167,6 +167,11 @@ class _Check:
                 raise Damaged(f"{LOCKS}/{lock.name}: a lock holds no bytes, and this one does")
 
     def heads(self, head: Head | None, heads: Heads) -> None:
+        if head is not None and self.records > head.records + 1:
+            self.warnings.append(
+                f"the head outside the vault is {self.records - head.records} records behind; "
+                "see that its folder can be written"
+            )
         if head is None:
             self.warnings.append(
                 "there is no head outside the vault for this place, so the return to an earlier "
