@@ -1,0 +1,14 @@
+"""Rows made into a matrix: what was known at the prediction time, and nothing later."""
+
+from osler.features.column import AGE_NAME, AGGREGATIONS, Column
+from osler.features.featurise import featurise, featurise_shards
+from osler.features.matrix import FeatureMatrix
+
+__all__ = [
+    "AGE_NAME",
+    "AGGREGATIONS",
+    "Column",
+    "FeatureMatrix",
+    "featurise",
+    "featurise_shards",
+]
