@@ -1,0 +1,60 @@
+"""From what each column adds to a score to what it adds to a risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from osler.learn.losses import Floats
+
+NODES = 8
+
+
+def along_path(
+    risk: Callable[[Floats], Floats],
+    slope: Callable[[Floats], Floats],
+    base: Floats,
+    contributions: Floats,
+) -> tuple[float, Floats]:
+    """Attribute a risk to columns that add up in one or more scores.
+
+    Each score moves in a straight line from its base to its value; a column gets the integral of
+    the risk's slope along that line times what it adds to the score (Aumann–Shapley). The
+    attributions of a row and the risk at the base add up to its risk; what the quadrature leaves
+    is spread in proportion.
+
+    Parameters
+    ----------
+    risk
+        Scores (n, s) to risk (n,).
+    slope
+        Scores (n, s) to the derivatives of the risk (n, s).
+    base : shape (s,)
+        Scores at the base.
+    contributions : shape (n, s, p)
+        What each column adds to each score.
+
+    Returns
+    -------
+    The risk at the base, and the attributions, shape (n, p).
+
+    References
+    ----------
+    Aumann & Shapley 1974, Values of Non-Atomic Games; Sundararajan et al. 2017, PMLR 70:3319.
+    """
+    rows, _, columns = contributions.shape
+    base_risk = float(risk(base[None, :])[0])
+    if not rows:
+        return base_risk, np.zeros((0, columns))
+    distance = contributions.sum(axis=2)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    mean_slope = sum(
+        weight / 2 * slope(base + (node + 1) / 2 * distance)
+        for node, weight in zip(nodes, weights, strict=True)
+    )
+    values = np.asarray(np.einsum("ns,nsp->np", mean_slope, contributions))
+    left = risk(base + distance) - base_risk - values.sum(axis=1)
+    size = np.abs(values)
+    total = size.sum(axis=1, keepdims=True)
+    return base_risk, values + left[:, None] * size / np.where(total > 0, total, 1.0)

@@ -1,0 +1,245 @@
+"""From a frame of numbers, truths and words to the two designs that learners take."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from osler.learn.losses import Bools, Floats, Ints
+from osler.learn.table import NUMBER, WORD, Schema
+
+MOST_LEVELS = 30
+RAREST_LEVEL = 5
+WINSOR = 0.005
+KNOTS = (0.05, 0.35, 0.65, 0.95)  # four knots: Harrell 2015, Regression Modeling Strategies, 2.4.6
+FEWEST_FOR_SPLINE = 8
+RAREST_INDICATOR = 5
+RARE_SHARE = 0.9  # a number this often at one value is a seldom finding, such as a mutated gene
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """How one input column becomes design columns; learned without looking at the outcome."""
+
+    kind: str
+    levels: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    centre: float = 0.0
+    scale: float = 1.0
+    knots: tuple[float, ...] = ()
+    indicator: bool = False
+    rare: bool = False
+
+    @property
+    def tree_width(self) -> int:
+        """Columns in the design for trees."""
+        return max(len(self.levels), 1) if self.kind == WORD else 1
+
+    @property
+    def linear_width(self) -> int:
+        """Columns in the design for linear predictors."""
+        if self.kind == WORD:
+            return len(self.levels) + int(self.indicator)
+        value = 0 if self.scale == 0 else 1 + max(len(self.knots) - 2, 0)
+        return value + int(self.indicator)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Turns frames of one schema into designs, the same way at fit and at prediction.
+
+    Parameters
+    ----------
+    schema
+        The input columns.
+    plans
+        One per input column.
+    """
+
+    schema: Schema
+    plans: tuple[ColumnPlan, ...]
+
+    @staticmethod
+    def fit(frame: pl.DataFrame, named: bool, splines: bool = True) -> Encoding:
+        """Learn levels, ranges, knots and missingness from a frame out of `as_frame`."""
+        schema = Schema.of(frame, named)
+        plans = tuple(
+            _plan(series, kind, splines)
+            for series, kind in zip(frame.get_columns(), schema.kinds, strict=True)
+        )
+        return Encoding(schema, plans)
+
+    def tree_design(self, frame: pl.DataFrame) -> Floats:
+        """Return one column per number or truth (NaN when missing) and one per level of a word."""
+        width = sum(plan.tree_width for plan in self.plans)
+        design = np.empty((frame.height, width))
+        at = 0
+        for series, plan in zip(frame.get_columns(), self.plans, strict=True):
+            block = design[:, at : at + plan.tree_width]
+            if plan.kind == WORD:
+                _one_hot(series, plan, block)
+                if not plan.levels:
+                    block[:] = np.nan
+                else:
+                    block[series.is_null().to_numpy()] = np.nan
+            else:
+                block[:, 0] = _numbers(series)
+            at += plan.tree_width
+        return design
+
+    def linear_design(self, frame: pl.DataFrame) -> Floats:
+        """Return standardised numbers with spline terms, truths, levels and missing indicators.
+
+        Missing cells are at the column's centre, with the indicator set where one was learned.
+        """
+        width = sum(plan.linear_width for plan in self.plans)
+        design = np.zeros((frame.height, width))
+        at = 0
+        for series, plan in zip(frame.get_columns(), self.plans, strict=True):
+            _linear_block(series, plan, design[:, at : at + plan.linear_width])
+            at += plan.linear_width
+        return design
+
+    @property
+    def tree_owner(self) -> Ints:
+        """Input column of each column of the tree design."""
+        return np.repeat(np.arange(len(self.plans)), [plan.tree_width for plan in self.plans])
+
+    @property
+    def linear_owner(self) -> Ints:
+        """Input column of each column of the linear design."""
+        return np.repeat(np.arange(len(self.plans)), [plan.linear_width for plan in self.plans])
+
+    @property
+    def linear_rare(self) -> Bools:
+        """Whether each column of the linear design comes from a number that seldom varies."""
+        return np.array([plan.rare for plan in self.plans], dtype=bool)[self.linear_owner]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"schema": asdict(self.schema), "plans": [asdict(plan) for plan in self.plans]}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Encoding:
+        """Rebuild from `to_json`."""
+        schema = data["schema"]
+        plans = [
+            {**plan, "levels": tuple(plan["levels"]), "knots": tuple(plan["knots"])}
+            for plan in data["plans"]
+        ]
+        return Encoding(
+            Schema(tuple(schema["names"]), tuple(schema["kinds"]), bool(schema["named"])),
+            tuple(ColumnPlan(**plan) for plan in plans),
+        )
+
+
+def _plan(series: pl.Series, kind: str, splines: bool) -> ColumnPlan:
+    missing = series.null_count()
+    indicator = RAREST_INDICATOR <= missing <= len(series) - RAREST_INDICATOR
+    if kind == WORD:
+        return ColumnPlan(kind, levels=_levels(series), indicator=indicator)
+    values = _numbers(series)
+    values = values[~np.isnan(values)]
+    if not len(values) or values.min() == values.max():
+        return ColumnPlan(kind, scale=0.0, indicator=indicator)
+    rare = float(np.unique(values, return_counts=True)[1].max()) > RARE_SHARE * len(values)
+    low, high = np.quantile(values, [WINSOR, 1 - WINSOR])
+    if low == high:
+        low, high = values.min(), values.max()
+    inside = np.clip(values, low, high)
+    return ColumnPlan(
+        kind,
+        low=float(low),
+        high=float(high),
+        centre=float(inside.mean()),
+        # A seldom finding keeps its own unit: a deviation of one would make it loud.
+        scale=float(high - low if rare or kind != NUMBER else inside.std()),
+        knots=_knots(inside) if splines and kind == NUMBER and not rare else (),
+        indicator=indicator,
+        rare=rare,
+    )
+
+
+def _levels(series: pl.Series) -> tuple[str, ...]:
+    """Return the levels frequent enough to learn from; the rest share the reference."""
+    counts = series.drop_nulls().value_counts().filter(pl.col("count") >= RAREST_LEVEL)
+    ranked = counts.sort(["count", series.name], descending=[True, False])
+    return tuple(sorted(ranked[series.name].head(MOST_LEVELS).to_list()))
+
+
+def _knots(inside: Floats) -> tuple[float, ...]:
+    if len(np.unique(inside)) < FEWEST_FOR_SPLINE:
+        return ()
+    knots = np.unique(np.quantile(inside, KNOTS))
+    return tuple(float(k) for k in knots) if len(knots) >= 3 else ()
+
+
+def _numbers(series: pl.Series) -> Floats:
+    return series.cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
+
+
+def _one_hot(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
+    codes = (
+        series.replace_strict(
+            list(plan.levels), list(range(len(plan.levels))), default=-1, return_dtype=pl.Int32
+        ).to_numpy()
+        if plan.levels
+        else np.full(len(series), -1)
+    )
+    block[:] = 0.0
+    known = np.flatnonzero(codes >= 0)
+    block[known, codes[known]] = 1.0
+
+
+def _linear_block(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
+    absent = series.is_null().to_numpy()
+    if plan.indicator:
+        block[:, -1] = absent
+    if plan.kind == WORD:
+        _one_hot(series, plan, block[:, : len(plan.levels)])
+        return
+    if plan.scale == 0:
+        return
+    values = np.clip(_numbers(series), plan.low, plan.high)
+    values[absent] = plan.centre
+    block[:, 0] = (values - plan.centre) / plan.scale
+    if plan.knots:
+        curved = natural_spline(values, np.asarray(plan.knots))
+        centre = natural_spline(np.asarray([plan.centre]), np.asarray(plan.knots))
+        block[:, 1 : 1 + curved.shape[1]] = curved - centre
+
+
+def natural_spline(values: Floats, knots: Floats) -> Floats:
+    """Return the non-linear part of a restricted cubic spline, linear beyond the outer knots.
+
+    Parameters
+    ----------
+    values : shape (n,)
+    knots : shape (k,)
+        Strictly increasing; the result has k − 2 columns, in units of the range of the knots.
+
+    References
+    ----------
+    Harrell 2015, Regression Modeling Strategies, 2nd ed., eq. 2.24.
+    """
+    last, before = knots[-1], knots[-2]
+    unit = (last - knots[0]) ** 2
+
+    def cube(at: float) -> Floats:
+        return np.maximum(values - at, 0.0) ** 3
+
+    columns = [
+        (
+            cube(t)
+            - cube(before) * (last - t) / (last - before)
+            + cube(last) * (before - t) / (last - before)
+        )
+        / unit
+        / (last - knots[0])
+        for t in knots[:-2]
+    ]
+    return np.stack(columns, axis=1)

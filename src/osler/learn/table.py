@@ -1,0 +1,240 @@
+"""What a user may hand over as `X`, brought to one form: a frame of numbers, truths and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from osler.errors import Fault, InputError
+
+NUMBER, TRUTH, WORD = "number", "truth", "word"
+_DTYPES = {NUMBER: pl.Float64, TRUTH: pl.Boolean, WORD: pl.String}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Names and kinds of the columns a model was fitted on.
+
+    Parameters
+    ----------
+    names
+        One per input column, in order.
+    kinds
+        ``"number"``, ``"truth"`` or ``"word"``, one per column.
+    named
+        Whether the caller gave the names; without, columns are matched by position.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    named: bool
+
+    @staticmethod
+    def of(frame: pl.DataFrame, named: bool) -> Schema:
+        """Describe a frame that came from `as_frame`."""
+        by_type = {dtype: kind for kind, dtype in _DTYPES.items()}
+        return Schema(tuple(frame.columns), tuple(by_type[type(t)] for t in frame.dtypes), named)
+
+    def align(self, X: Any) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Bring new rows to the fitted columns, by name where both sides have names.
+
+        Returns
+        -------
+        The frame in fitted order, and notes on what was left aside.
+
+        Raises
+        ------
+        InputError
+            If columns are missing, or hold words where the model learnt numbers or the reverse.
+        """
+        frame, named = as_frame(X)
+        notes: tuple[str, ...] = ()
+        if named and self.named:
+            missing = [name for name in self.names if name not in frame.columns]
+            if missing:
+                raise InputError([_missing(name) for name in missing])
+            extra = [name for name in frame.columns if name not in set(self.names)]
+            if extra:
+                notes = (f"{len(extra)} columns that the model does not know were ignored",)
+            frame = frame.select(self.names)
+        elif frame.width != len(self.names):
+            raise InputError(
+                Fault("X", f"{frame.width} columns", f"the {len(self.names)} of the fit")
+            )
+        else:
+            frame.columns = list(self.names)
+        return self._as_fitted(frame), notes
+
+    def _as_fitted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        faults, columns = [], []
+        for series, kind in zip(frame.get_columns(), self.kinds, strict=True):
+            if series.dtype == _DTYPES[kind] or series.null_count() == len(series):
+                columns.append(series.cast(_DTYPES[kind]))
+            elif WORD not in (kind, Schema.of(series.to_frame(), True).kinds[0]):
+                columns.append(_number_or_truth(series, kind))
+            else:
+                faults.append(Fault(f"X column {series.name!r}", f"{series.dtype} values", kind))
+        if faults:
+            raise InputError(faults)
+        return pl.DataFrame(columns) if columns else frame
+
+
+def _number_or_truth(series: pl.Series, kind: str) -> pl.Series:
+    if kind == NUMBER:
+        return series.cast(pl.Float64)
+    return (series != 0).alias(series.name)
+
+
+def _missing(name: str) -> Fault:
+    return Fault("X", f"no column {name!r}", "every column of the fit", "leave cells empty instead")
+
+
+def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
+    """Bring `X` to a polars frame of Float64, Boolean and String columns; NaN becomes null.
+
+    Parameters
+    ----------
+    X
+        numpy (n, p), polars or pandas frame, or an object with ``to_frame()`` that returns one
+        (a FeatureMatrix). Numeric, boolean and string columns; NaN or null is missing. Not changed.
+
+    Returns
+    -------
+    The frame, and whether the columns came with names of their own.
+
+    Raises
+    ------
+    InputError
+        For a bare sparse matrix, anything not two-dimensional, repeated column names, infinite
+        numbers, and columns of dates or nested values; all of them at once.
+    """
+    frame, named = _taken_in(X)
+    faults: list[Fault] = []
+    columns = [_plain(series, faults) for series in frame.get_columns()]
+    if faults:
+        raise InputError(faults)
+    return (pl.DataFrame(columns) if columns else frame), named
+
+
+def _taken_in(X: Any) -> tuple[pl.DataFrame, bool]:
+    if isinstance(X, pl.DataFrame):
+        return X, True
+    if isinstance(X, pl.LazyFrame):
+        return X.collect(), True
+    if hasattr(X, "tocsr") or type(X).__module__.startswith("scipy.sparse"):
+        raise InputError(
+            Fault(
+                "X",
+                "a bare sparse matrix",
+                "a FeatureMatrix or a frame",
+                "a sparse matrix cannot tell a zero from a missing value",
+            )
+        )
+    if type(X).__module__.startswith("pandas") and hasattr(X, "iloc"):
+        return _from_pandas(X), True
+    if hasattr(X, "to_frame"):
+        return as_frame(X.to_frame())
+    return _from_array(X), False
+
+
+def _from_array(X: Any) -> pl.DataFrame:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise InputError(Fault("X", "rows of unequal length", "a table")) from error
+    if array.ndim != 2 or array.dtype.names is not None:
+        raise InputError(
+            Fault("X", f"an array of shape {array.shape}", "two dimensions", "X.reshape(-1, 1)?")
+        )
+    if array.dtype.kind in "fiub":
+        # A copy by columns: polars would otherwise look into the caller's memory.
+        columns = np.array(array, order="F", copy=True)
+        return pl.DataFrame({f"x{j}": columns[:, j] for j in range(array.shape[1])})
+    faults: list[Fault] = []
+    series = [_from_objects(f"x{j}", array[:, j].tolist(), faults) for j in range(array.shape[1])]
+    if faults:
+        raise InputError(faults)
+    return pl.DataFrame(series)
+
+
+def _from_objects(name: str, values: list[Any], faults: list[Fault]) -> pl.Series:
+    present = [None if _is_missing(value) else value for value in values]
+    kinds = {type(value) for value in present if value is not None}
+    if all(issubclass(kind, bool | np.bool_) for kind in kinds) and kinds:
+        return pl.Series(name, [None if v is None else bool(v) for v in present], dtype=pl.Boolean)
+    if all(issubclass(kind, bool | int | float | np.number | np.bool_) for kind in kinds):
+        return pl.Series(name, [None if v is None else float(v) for v in present], dtype=pl.Float64)
+    if all(issubclass(kind, str) for kind in kinds):
+        return pl.Series(name, [None if v is None else str(v) for v in present], dtype=pl.String)
+    faults.append(
+        Fault(f"X column {name!r}", "values of mixed types", "numbers, booleans or strings")
+    )
+    return pl.Series(name, [None] * len(present), dtype=pl.Float64)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA has no truth value
+        return True
+
+
+def _from_pandas(X: Any) -> pl.DataFrame:
+    names = [str(name) for name in X.columns]
+    if len(set(names)) < len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(
+            [Fault("X", f"column {name!r} more than once", "unique names") for name in repeated]
+        )
+    faults: list[Fault] = []
+    series = [
+        _pandas_column(name, X.iloc[:, position], faults) for position, name in enumerate(names)
+    ]
+    if faults:
+        raise InputError(faults)
+    return pl.DataFrame(series)
+
+
+def _pandas_column(name: str, column: Any, faults: list[Fault]) -> pl.Series:
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "fiub" and not hasattr(column.dtype, "na_value"):
+        return pl.Series(name, np.array(column.to_numpy(), copy=True))
+    if kind in "mM":
+        faults.append(_wrong_type(name, str(column.dtype)))
+        return pl.Series(name, [None] * len(column), dtype=pl.Float64)
+    return _from_objects(name, column.tolist(), faults)
+
+
+def _plain(series: pl.Series, faults: list[Fault]) -> pl.Series:
+    dtype = series.dtype
+    if dtype == pl.Boolean or dtype == pl.String:
+        return series
+    if dtype == pl.Null:
+        return series.cast(pl.Float64)
+    if dtype == pl.Object:
+        return _plain(_from_objects(series.name, series.to_list(), faults), faults)
+    if dtype in (pl.Categorical, pl.Enum):
+        return series.cast(pl.String)
+    if not dtype.is_numeric():
+        faults.append(_wrong_type(series.name, str(dtype)))
+        return series
+    number = series.cast(pl.Float64).fill_nan(None)
+    if number.is_infinite().any():
+        faults.append(
+            Fault(f"X column {series.name!r}", "infinite values", "numbers", "leave them empty")
+        )
+    return number
+
+
+def _wrong_type(name: str, came: str) -> Fault:
+    return Fault(
+        f"X column {name!r}",
+        f"values of type {came}",
+        "numbers, booleans or strings",
+        "turn dates into an age or a duration",
+    )

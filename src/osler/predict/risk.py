@@ -1,0 +1,232 @@
+"""The chance of one event, yes or no."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+
+from osler.errors import Damaged, Fault, InputError, NotEstimable
+from osler.learn.attribution import along_path
+from osler.learn.clock import Clock
+from osler.learn.encoding import Encoding
+from osler.learn.losses import Floats, LogisticLoss, expit
+from osler.learn.modelfile import Stored, load_model, save_model
+from osler.learn.outcome import as_binary
+from osler.learn.preparing import canonical_order, fold_count, same_length
+from osler.learn.score import Score, learn_score
+from osler.learn.scorefile import get_score, put_score
+from osler.learn.splits import stratified_folds
+from osler.learn.table import as_frame
+from osler.predict.parameters import NOT_FITTED, Parameters
+
+KIND = "risk"
+FEWEST_OF_A_CLASS = 5
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What fitting leaves behind; no row of the data."""
+
+    encoding: Encoding
+    score: Score
+
+
+class Risk(Parameters):
+    """Predicts the chance that a label is 1.
+
+    A penalised logistic and a boosted predictor are weighed on predictions for rows they did not
+    see, which also calibrates the result.
+
+    Parameters
+    ----------
+    seed
+        Makes a fit repeatable; the order of the rows does not matter.
+    folds
+        Folds of the inner cross-fitting.
+    time_budget_s
+        Seconds a fit may take; None for as long as it needs. A fit that reaches it keeps the best
+        found so far, says so in `notes`, and is not repeatable to the last digit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(300, 2))
+    >>> y = (X[:, 0] + rng.normal(size=300) > 0).astype(int)
+    >>> Risk(seed=0).fit(X, y).predict_proba(X[:3]).shape
+    (3, 2)
+    """
+
+    _settings = ("seed", "folds", "time_budget_s")
+    interval_meaning = (
+        "where the risk of all people with these features would lie, given that the model was "
+        "learned on a sample of this size; not what is wrong with the data themselves"
+    )
+
+    def __init__(self, seed: int = 0, folds: int = 5, time_budget_s: float | None = None) -> None:
+        self.seed = seed
+        self.folds = folds
+        self.time_budget_s = time_budget_s
+        self._model: _Fitted | None = None
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+        """Learn from labelled rows; `X` and `y` are left unchanged.
+
+        Parameters
+        ----------
+        X : shape (n, p)
+            numpy, polars, pandas or a FeatureMatrix; numbers, booleans, strings; missing allowed.
+        y : shape (n,)
+            0 or 1, or booleans.
+        groups : shape (n,), optional
+            Rows of one subject; they stay in one fold.
+
+        Raises
+        ------
+        InputError
+            If `X` or `y` is malformed; see `as_frame` and `as_binary`.
+        NotEstimable
+            If either class has too few rows to learn from.
+        """
+        frame, named = as_frame(X)
+        label = as_binary(y)
+        same_length(frame, len(label), "y")
+        rarer = int(min(label.sum(), len(label) - label.sum()))
+        if rarer < FEWEST_OF_A_CLASS:
+            raise NotEstimable(
+                f"the rarer class has {rarer} rows; at least {FEWEST_OF_A_CLASS} of each are needed"
+            )
+        clock = Clock(self.time_budget_s)
+        encoding = Encoding.fit(frame, named)
+        order = canonical_order(encoding.tree_design(frame), label)
+        frame, label = frame[order], label[order]
+        member = None if groups is None else np.asarray(groups)[order]
+        count = len(label) if member is None else len(np.unique(member))
+        if count < 2:
+            raise NotEstimable("all rows are of one subject; at least two would be needed")
+        folds = fold_count(len(label), rarer, count, self.folds)
+        fold = stratified_folds(label, folds, self.seed, member)
+        score, _ = learn_score(encoding, frame, LogisticLoss(label), fold, self.seed, clock)
+        self._model = _Fitted(encoding, score)
+        self._call_notes = ()
+        self._fit_notes = _OUT_OF_TIME if clock.ran_out else ()
+        return self
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, in the order of the columns of `predict_proba`."""
+        return np.array([0, 1])
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Input columns in fitted order; `explain` has one column for each."""
+        return self._ready().encoding.schema.names
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What cross-fitting chose: weights, penalties, trees."""
+        score = self._ready().score
+        weights = {"weight_linear": score.weights[0], "weight_boosted": score.weights[1]}
+        return {**score.chosen, **{name: float(value) for name, value in weights.items()}}
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the chances of 0 and of 1, shape (n, 2)."""
+        chance = expit(self._log_odds(self._align(X)))
+        return np.column_stack([1.0 - chance, chance])
+
+    def predict(self, X: Any) -> Any:
+        """Return 1 where its chance is at least one half, shape (n,)."""
+        return (self.predict_proba(X)[:, 1] >= 0.5).astype(np.int64)
+
+    def predict_interval(self, X: Any, level: float = 0.95) -> tuple[Floats, Floats]:
+        """Return an interval for the chance of 1 of people like each row, (low, high).
+
+        What it covers is in `interval_meaning`; made on the scale of log odds.
+        """
+        if not 0 < level < 1:
+            raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
+        model, frame = self._ready(), self._align(X)
+        middle = self._log_odds(frame)
+        variance = model.score.spread.variance(model.encoding.linear_design(frame))
+        half = ndtri(0.5 + level / 2) * np.sqrt(variance)
+        return expit(middle - half), expit(middle + half)
+
+    def explain(self, X: Any) -> Floats:
+        """Return what each input column adds to the chance of 1, shape (n, p).
+
+        ``base_value() + explain(X).sum(axis=1)`` is the predicted chance. A contribution describes
+        the prediction, not what would happen if the column were changed.
+        """
+        return self._explained(self._align(X))[1]
+
+    def base_value(self) -> float:
+        """Return the chance at the average score, from which `explain` starts."""
+        schema = self._ready().encoding.schema
+        return self._explained(schema.align(pl.DataFrame({n: [None] for n in schema.names}))[0])[0]
+
+    def _explained(self, frame: pl.DataFrame) -> tuple[float, Floats]:
+        model = self._ready()
+        base, added = model.score.contributions(model.encoding, frame)
+
+        def slope(log_odds: Floats) -> Floats:
+            chance = expit(log_odds)
+            return np.asarray(chance * (1 - chance))
+
+        return along_path(
+            lambda log_odds: expit(log_odds[:, 0]), slope, np.array([base]), added[:, None, :]
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as JSON, arrays and text with their digests; no data row is in it."""
+        model = self._ready()
+        stored = Stored(
+            KIND,
+            {
+                "settings": self.get_params(),
+                "encoding": model.encoding.to_json(),
+                "notes": list(self._fit_notes),
+            },
+        )
+        put_score(model.score, "score", stored)
+        return save_model(stored, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a saved model; its predictions equal those of the one that was saved.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or one of a newer format.
+        Damaged
+            If a file is missing, cut or changed.
+        """
+        stored = load_model(folder, KIND)
+        try:
+            model = cls(**stored.spec["settings"])
+            encoding = Encoding.from_json(stored.spec["encoding"])
+            model._model = _Fitted(encoding, get_score(stored, "score", encoding))
+            model._fit_notes = tuple(str(note) for note in stored.spec["notes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged("the model's files lack a part") from error
+        return model
+
+    def _ready(self) -> _Fitted:
+        if self._model is None:
+            raise NotEstimable(NOT_FITTED)
+        return self._model
+
+    def _align(self, X: Any) -> pl.DataFrame:
+        frame, self._call_notes = self._ready().encoding.schema.align(X)
+        return frame
+
+    def _log_odds(self, frame: pl.DataFrame) -> Floats:
+        model = self._ready()
+        return model.score.predict(model.encoding, frame)
+
+
+_OUT_OF_TIME = ("the time budget ended the search; the best found so far was kept",)

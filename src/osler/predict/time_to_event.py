@@ -1,0 +1,465 @@
+"""Time to the first of several competing events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+
+from osler.errors import Damaged, Fault, InputError, NotEstimable
+from osler.learn.attribution import along_path
+from osler.learn.clock import Clock
+from osler.learn.encoding import Encoding
+from osler.learn.incidence import Hazards, baseline
+from osler.learn.losses import CoxLoss, Floats
+from osler.learn.modelfile import Stored, load_model, save_model
+from osler.learn.outcome import SurvivalOutcome, as_survival, as_times
+from osler.learn.preparing import canonical_order, fold_count, same_length
+from osler.learn.score import learn_score
+from osler.learn.scorefile import get_timed, put_timed
+from osler.learn.splits import stratified_folds
+from osler.learn.table import as_frame
+from osler.learn.timed import TimedScore, learn_timed
+from osler.predict.parameters import NOT_FITTED, Parameters
+
+KIND = "time-to-event"
+FEWEST_ROWS = 10
+FEWEST_EVENTS = 5
+FEWEST_EVENTS_FOR_A_SCORE = 10
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What fitting leaves behind; no row of the data.
+
+    Parameters
+    ----------
+    scores
+        One per cause; None for a cause with too few events, whose risk is the same for all.
+    events
+        Events of each cause in the training rows.
+    horizon
+        Time at which risks are explained unless another is asked for.
+    """
+
+    encoding: Encoding
+    scores: tuple[TimedScore | None, ...]
+    hazards: Hazards
+    events: tuple[int, ...]
+    horizon: float
+
+    def eta(self, frame: pl.DataFrame) -> Floats:
+        eta = np.zeros((frame.height, *self.shape))
+        for cause, score in enumerate(self.scores):
+            if score is not None:
+                eta[:, cause, : score.periods] = score.predict(self.encoding, frame)
+        return eta
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Causes, and the most periods that any has."""
+        return len(self.scores), max(s.periods if s is not None else 1 for s in self.scores)
+
+    def variance(self, frame: pl.DataFrame) -> Floats:
+        design = self.encoding.linear_design(frame)
+        variance = np.zeros((frame.height, *self.shape))
+        for cause, score in enumerate(self.scores):
+            if score is not None:
+                variance[:, cause, : score.periods] = score.variance(design)
+        return variance
+
+
+class TimeToEvent(Parameters):
+    """Predicts when which of several competing events happens first.
+
+    For every cause a penalised linear and a boosted predictor of its hazard are weighed on
+    predictions for rows they did not see, which also calibrates them; the hazards together give
+    incidences that sum, with survival, to one at every time.
+
+    Parameters
+    ----------
+    seed
+        Makes a fit repeatable; the order of the rows does not matter.
+    horizon
+        Time at which `explain` and `base_value` speak; the median event time if None.
+    folds
+        Folds of the inner cross-fitting.
+    time_budget_s
+        Seconds a fit may take; None for as long as it needs. A fit that reaches it keeps the best
+        found so far, says so in `notes`, and is not repeatable to the last digit.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> y = np.zeros(200, dtype=[("event", int), ("time", float)])
+    >>> y["time"] = rng.exponential(np.exp(-X[:, 0]))
+    >>> y["event"] = rng.integers(0, 3, size=200)
+    >>> model = TimeToEvent(seed=0).fit(X, y)
+    >>> curves = [model.predict_cumulative_incidence(X, [0.5], cause=k) for k in (1, 2)]
+    >>> bool(np.allclose(sum(curves) + model.predict_survival(X, [0.5]), 1))
+    True
+    """
+
+    _settings = ("seed", "horizon", "folds", "time_budget_s")
+    interval_meaning = (
+        "where the risk of all people with these features would lie, given that the model was "
+        "learned on a sample of this size; not where one person's outcome lies, and not what is "
+        "wrong with the data themselves"
+    )
+
+    def __init__(
+        self,
+        seed: int = 0,
+        horizon: float | None = None,
+        folds: int = 5,
+        time_budget_s: float | None = None,
+    ) -> None:
+        self.seed = seed
+        self.horizon = horizon
+        self.folds = folds
+        self.time_budget_s = time_budget_s
+        self._model: _Fitted | None = None
+
+    def fit(self, X: Any, y: Any, *, entry: Any = None, groups: Any = None) -> Self:
+        """Learn from rows with known follow-up; `X` and `y` are left unchanged.
+
+        Parameters
+        ----------
+        X : shape (n, p)
+            numpy, polars, pandas or a FeatureMatrix; numbers, booleans, strings; missing allowed.
+        y : shape (n,)
+            Structured, with fields ``event`` (0 censored, 1..K causes) and ``time``.
+        entry : shape (n,), optional
+            Time at which each row came under observation (left truncation).
+        groups : shape (n,), optional
+            Rows of one subject; they stay in one fold.
+
+        Raises
+        ------
+        InputError
+            If `X` or `y` is malformed; see `as_frame` and `as_survival`.
+        NotEstimable
+            If there are too few rows or events to learn from.
+        """
+        frame, named = as_frame(X)
+        outcome = as_survival(y, entry)
+        same_length(frame, len(outcome), "y")
+        _check_estimable(outcome)
+        clock = Clock(self.time_budget_s)
+        encoding = Encoding.fit(frame, named)
+        order = canonical_order(
+            encoding.tree_design(frame), outcome.time, outcome.event, outcome.entry
+        )
+        frame, outcome = frame[order], outcome.take(order)
+        member = None if groups is None else np.asarray(groups)[order]
+        fold = self._folds(outcome, member)
+        notes = _notes_on_fit(encoding, outcome)
+        scores, hazards = self._learn(encoding, frame, outcome, fold, clock)
+        if clock.ran_out:
+            notes.append("the time budget ended the search; the best found so far was kept")
+        happened = outcome.time[outcome.event > 0]
+        self._model = _Fitted(
+            encoding,
+            scores,
+            hazards,
+            tuple(int(np.sum(outcome.event == k + 1)) for k in range(outcome.causes)),
+            float(np.median(happened)) if self.horizon is None else float(self.horizon),
+        )
+        self._fit_notes, self._call_notes = tuple(notes), ()
+        return self
+
+    def _folds(self, outcome: SurvivalOutcome, member: Any) -> Any:
+        count = len(outcome) if member is None else len(np.unique(member))
+        if count < 2:
+            raise NotEstimable("all rows are of one subject; at least two would be needed")
+        fewest = int(np.sum(outcome.event > 0))
+        folds = fold_count(len(outcome), fewest, count, self.folds)
+        return stratified_folds(outcome.event, folds, self.seed, member)
+
+    def _learn(
+        self,
+        encoding: Encoding,
+        frame: pl.DataFrame,
+        outcome: SurvivalOutcome,
+        fold: Any,
+        clock: Clock,
+    ) -> tuple[tuple[TimedScore | None, ...], Hazards]:
+        scores: list[TimedScore | None] = []
+        predictors = []
+        for cause in range(outcome.causes):
+            happened = outcome.event == cause + 1
+            if happened.sum() < FEWEST_EVENTS_FOR_A_SCORE:
+                scores.append(None)
+                predictors.append(np.zeros((len(outcome), 1)))
+                continue
+            loss = CoxLoss(outcome.time, happened, outcome.entry)
+            score, eta = learn_score(encoding, frame, loss, fold, self.seed, clock)
+            timed, changing = learn_timed(encoding, frame, loss, score, eta, fold, clock)
+            scores.append(timed)
+            predictors.append(changing)
+        cuts = [np.zeros(0) if score is None else score.cuts for score in scores]
+        return tuple(scores), baseline(outcome, _side_by_side(predictors), cuts)
+
+    @property
+    def causes(self) -> tuple[int, ...]:
+        """Causes that the model knows: 1..K."""
+        return tuple(range(1, len(self._ready().scores) + 1))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Input columns in fitted order; `explain` has one column for each."""
+        return self._ready().encoding.schema.names
+
+    @property
+    def last_event_time(self) -> float:
+        """Beyond it every curve stays flat."""
+        return float(self._ready().hazards.times[-1])
+
+    @property
+    def explained_horizon(self) -> float:
+        """Time of the risk that `explain` takes apart by default."""
+        return self._ready().horizon
+
+    @property
+    def chosen(self) -> dict[int, dict[str, Any]]:
+        """What cross-fitting chose for each cause: weights, penalties, trees."""
+        return {
+            cause + 1: {
+                **timed.score.chosen,
+                "weight_linear": float(timed.score.weights[0]),
+                "weight_boosted": float(timed.score.weights[1]),
+                "slopes": timed.slopes.tolist(),
+                "cuts": timed.cuts.tolist(),
+            }
+            for cause, timed in enumerate(self._ready().scores)
+            if timed is not None
+        }
+
+    def predict_survival(self, X: Any, times: Any) -> Floats:
+        """Return the chance of no event up to each time, shape (n, t).
+
+        1 at time 0 and non-increasing in time; flat beyond the last event, which `notes` then say.
+        """
+        curves = self._incidences(X, times)
+        return np.asarray(np.clip(1.0 - curves.sum(axis=1), 0.0, 1.0))
+
+    def predict_cumulative_incidence(self, X: Any, times: Any, cause: int = 1) -> Floats:
+        """Return the chance that `cause` has happened first by each time, shape (n, t).
+
+        Raises
+        ------
+        InputError
+            If the model does not know the cause.
+        """
+        self._check_cause(cause)
+        return np.asarray(self._incidences(X, times)[:, cause - 1])
+
+    def predict_risk(self, X: Any, cause: int | None = None) -> Floats:
+        """Return a score by which rows rank, higher is sooner, shape (n,).
+
+        It is the expected time lost up to the last event time: to any event, or to one cause.
+        """
+        model = self._ready()
+        if cause is not None:
+            self._check_cause(cause)
+        return model.hazards.time_lost(model.eta(self._align(X)), cause)
+
+    def predict_interval(
+        self, X: Any, times: Any, cause: int = 1, level: float = 0.95
+    ) -> tuple[Floats, Floats]:
+        """Return an interval for the cumulative incidence of people like each row.
+
+        What it covers is in `interval_meaning`: the uncertainty of estimation, from the penalised
+        information of the scores (no narrower than a jackknife of the whole fit shows) and the
+        number of events behind the baseline, on the complementary log-log scale.
+
+        Returns
+        -------
+        (low, high), each of shape (n, t)
+        """
+        self._check_cause(cause)
+        if not 0 < level < 1:
+            raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
+        model, asked, frame = self._ready(), as_times(times), self._align(X)
+        self._note_times(asked)
+        eta, variance = model.eta(frame), model.variance(frame)
+        middle = model.hazards.incidence(eta, asked)[:, cause - 1]
+        spread = np.zeros_like(middle)
+        for column, time in enumerate(asked):
+            slope = model.hazards.slope(eta, float(time), cause)
+            spread[:, column] = np.sum(slope**2 * variance, axis=(1, 2))
+            spread[:, column] += slope.sum(axis=2) ** 2 @ _baseline_variance(model, float(time))
+        return _loglog_interval(middle, np.sqrt(spread), level)
+
+    def explain(self, X: Any, horizon: float | None = None, cause: int = 1) -> Floats:
+        """Return what each input column adds to the risk of `cause` by `horizon`, shape (n, p).
+
+        ``base_value(horizon, cause) + explain(...).sum(axis=1)`` is the predicted incidence. A
+        contribution is in risk (0.05 is five of a hundred people), and describes the prediction,
+        not what would happen if the column were changed.
+        """
+        return self._explained(self._align(X), horizon, cause)[1]
+
+    def base_value(self, horizon: float | None = None, cause: int = 1) -> float:
+        """Return the risk at average scores, from which `explain` starts."""
+        empty = pl.DataFrame(
+            {name: [None] for name in self._ready().encoding.schema.names},
+        )
+        frame = self._ready().encoding.schema.align(empty)[0]
+        return self._explained(frame, horizon, cause)[0]
+
+    def _explained(
+        self, frame: pl.DataFrame, horizon: float | None, cause: int
+    ) -> tuple[float, Floats]:
+        self._check_cause(cause)
+        model = self._ready()
+        at = as_times(model.horizon if horizon is None else horizon)
+        causes, periods = model.shape
+        base = np.zeros((causes, periods))
+        added = np.zeros((frame.height, causes, periods, len(model.encoding.plans)))
+        for index, score in enumerate(model.scores):
+            if score is not None:
+                at_base, parts = score.contributions(model.encoding, frame)
+                base[index, : score.periods], added[:, index, : score.periods] = at_base, parts
+        return along_path(
+            lambda eta: model.hazards.incidence(eta.reshape(-1, causes, periods), at)[
+                :, cause - 1, 0
+            ],
+            lambda eta: model.hazards.slope(
+                eta.reshape(-1, causes, periods), float(at[0]), cause
+            ).reshape(eta.shape),
+            base.ravel(),
+            added.reshape(frame.height, causes * periods, len(model.encoding.plans)),
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as JSON, arrays and text with their digests; no data row is in it."""
+        model = self._ready()
+        stored = Stored(
+            KIND,
+            {
+                "settings": self.get_params(),
+                "encoding": model.encoding.to_json(),
+                "events": list(model.events),
+                "horizon": model.horizon,
+                "notes": list(self._fit_notes),
+            },
+            {
+                "times": model.hazards.times,
+                "jumps": model.hazards.jumps,
+                "period": model.hazards.period,
+            },
+        )
+        for cause, score in enumerate(model.scores):
+            if score is not None:
+                put_timed(score, f"cause{cause + 1}", stored)
+        return save_model(stored, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a saved model; its predictions equal those of the one that was saved.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or one of a newer format.
+        Damaged
+            If a file is missing, cut or changed.
+        """
+        stored = load_model(folder, KIND)
+        try:
+            spec = stored.spec
+            model = cls(**spec["settings"])
+            encoding = Encoding.from_json(spec["encoding"])
+            hazards = Hazards(*(stored.arrays[name] for name in ("times", "jumps", "period")))
+            names = [f"cause{cause}" for cause in range(1, hazards.causes + 1)]
+            scores = tuple(
+                get_timed(stored, name, encoding) if name in spec else None for name in names
+            )
+            events = tuple(int(n) for n in spec["events"])
+            model._model = _Fitted(encoding, scores, hazards, events, float(spec["horizon"]))
+            model._fit_notes = tuple(str(note) for note in spec["notes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged("the model's files lack a part") from error
+        return model
+
+    def _ready(self) -> _Fitted:
+        if self._model is None:
+            raise NotEstimable(NOT_FITTED)
+        return self._model
+
+    def _align(self, X: Any) -> pl.DataFrame:
+        frame, self._call_notes = self._ready().encoding.schema.align(X)
+        return frame
+
+    def _incidences(self, X: Any, times: Any) -> Floats:
+        model, asked, frame = self._ready(), as_times(times), self._align(X)
+        self._note_times(asked)
+        return model.hazards.incidence(model.eta(frame), asked)
+
+    def _note_times(self, asked: Floats) -> None:
+        if (asked > self.last_event_time).any():
+            note = "beyond the last observed event the curves stay flat: nothing is known there"
+            self._call_notes = (*self._call_notes, note)
+
+    def _check_cause(self, cause: int) -> None:
+        if cause not in self.causes:
+            known = ", ".join(str(k) for k in self.causes)
+            raise InputError(Fault("cause", repr(cause), f"one of {known}"))
+
+
+def _check_estimable(outcome: SurvivalOutcome) -> None:
+    events = int(np.sum(outcome.event > 0))
+    if len(outcome) < FEWEST_ROWS:
+        raise NotEstimable(
+            f"{len(outcome)} rows are too few to learn from; at least {FEWEST_ROWS} are needed"
+        )
+    if events < FEWEST_EVENTS:
+        raise NotEstimable(
+            f"{events} events are too few to learn from; at least {FEWEST_EVENTS} are needed: "
+            "more people, or longer follow-up"
+        )
+
+
+def _notes_on_fit(encoding: Encoding, outcome: SurvivalOutcome) -> list[str]:
+    notes = []
+    for cause in range(1, outcome.causes + 1):
+        count = int(np.sum(outcome.event == cause))
+        if count < FEWEST_EVENTS_FOR_A_SCORE:
+            notes.append(
+                f"cause {cause} has {count} events, fewer than {FEWEST_EVENTS_FOR_A_SCORE}: "
+                "its hazard is the same for everyone"
+            )
+    if not len(encoding.linear_owner) or not any(plan.linear_width for plan in encoding.plans):
+        notes.append("no column varies: everyone gets the same curves")
+    return notes
+
+
+def _side_by_side(predictors: list[Floats]) -> Floats:
+    """Stack predictors (n, periods of the cause) into (n, causes, most periods)."""
+    most = max(part.shape[1] for part in predictors)
+    return np.stack([np.pad(part, ((0, 0), (0, most - part.shape[1]))) for part in predictors], 1)
+
+
+def _baseline_variance(model: _Fitted, time: float) -> Floats:
+    """Return, per cause, about one over the events behind the baseline up to a time."""
+    total = np.cumsum(model.hazards.jumps, axis=1)
+    step = int(np.searchsorted(model.hazards.times, time, side="right"))
+    reached = total[:, step - 1] if step else np.zeros(len(total))
+    share = reached / np.where(total[:, -1] > 0, total[:, -1], 1.0)
+    return np.asarray(1.0 / np.maximum(share * np.array(model.events), 1.0))
+
+
+def _loglog_interval(middle: Floats, spread: Floats, level: float) -> tuple[Floats, Floats]:
+    inside = np.clip(middle, 1e-12, 1 - 1e-12)
+    cumulative = -np.log1p(-inside)
+    half = ndtri(0.5 + level / 2) * spread / ((1 - inside) * cumulative)
+    known = middle > 0
+    low = np.where(known, -np.expm1(-cumulative * np.exp(-half)), 0.0)
+    high = np.where(known, -np.expm1(-cumulative * np.exp(half)), 0.0)
+    return np.minimum(low, middle), np.maximum(high, middle)
