@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from osler.errors import InputError
@@ -182,6 +184,20 @@ def test_parquet(tmp_path: Path) -> None:
     for name in ("cut.parquet", "empty.parquet"):
         with pytest.raises(InputError, match="not a readable Parquet file"):
             list(parquet_batches(tmp_path / name, 4))
+
+
+def test_parquet_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text repeated for nothing is read a little at a time; too long a one is refused."""
+    texts = pa.array(["x" * 10_000, "y"]).dictionary_encode()
+    column = texts.take(pa.array([1] * 10 + [0] * 5000))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": column}), path, store_schema=False)
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(files, "MOST_BATCH_TEXT_BYTES", 1_000_000)
+    assert next(parquet_batches(path, 1_000_000)).height == 100
+    monkeypatch.setattr(files, "MOST_TEXT_BYTES", 9_999)
+    with pytest.raises(InputError, match="a text of"):
+        next(parquet_batches(path, 1_000_000))
 
 
 def test_zstd_says_what_to_do(tmp_path: Path) -> None:

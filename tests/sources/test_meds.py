@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osler.errors import InputError
 from osler.model import EVENT_SCHEMA, as_events, empty_events, sort_events, validate_events
+from osler.sources.base import LoadReport, Request
 from osler.sources.meds import MedsSource, validate_dataset, write_dataset
 from osler.sources.meds.layout import CODES, DATASET, SPLITS
 from osler.sources.meds.writing import DATA_SCHEMA
@@ -96,13 +98,10 @@ rows = st.tuples(
 )
 
 
+@settings(max_examples=20)
 @given(st.lists(rows, max_size=20))
 def test_any_events_round_trip(drawn: list[tuple[Any, ...]]) -> None:
     """Any events at all come back from a written dataset as they were."""
-    import tempfile
-
-    from osler.sources.base import LoadReport, Request
-
     events = pl.DataFrame(drawn, schema=EVENT_SCHEMA, orient="row")
     shards = [events.filter(pl.col("subject_id") % 2 == part) for part in (0, 1)]
     with tempfile.TemporaryDirectory() as folder:

@@ -24,6 +24,7 @@ from typing import IO, Any, BinaryIO, cast
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from osler.errors import Fault, InputError
@@ -37,6 +38,9 @@ MOST_UNPACKED_BYTES = 512 * 2**30
 # PhysioNet 2012 has 4,000 files in an archive; a million is a patient per file of a large region.
 MOST_MEMBERS = 1_000_000
 BUFFER_BYTES = 2**20
+# The longest hospital course is a few megabytes of text.
+MOST_TEXT_BYTES = 64 * 2**20
+MOST_BATCH_TEXT_BYTES = 2 * 2**30
 
 GZIP, BZIP2, XZ, ZIP, ZSTD, PARQUET = (
     b"\x1f\x8b",
@@ -350,13 +354,52 @@ def parquet_batches(
     """
     file = open_parquet(path)
     try:
+        rows_at_once = min(batch_rows, _rows_that_fit(path))
         with file:
-            for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
+            for batch in file.iter_batches(batch_size=rows_at_once, columns=columns):
                 frame = pl.from_arrow(batch)
                 if isinstance(frame, pl.DataFrame) and frame.height:
                     yield frame
     except (pa.ArrowException, OSError) as error:
         raise InputError(_broken(path.name, error)) from error
+
+
+def _rows_that_fit(path: Path) -> int:
+    """Return how many rows fit into memory if each holds the longest text of a dictionary.
+
+    Parquet stores a text once and repeats it for next to nothing: a few kilobytes can be
+    terabytes. The first row of a row group brings its whole dictionary, so its longest text is
+    known before the column is unfolded.
+    """
+    longest = 1
+    with pq.ParquetFile(path) as file:
+        columns = (file.schema.column(number) for number in range(len(file.schema)))
+        texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+        groups = range(file.num_row_groups) if texts else range(0)
+    with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
+        for group in groups:
+            first = next(file.iter_batches(1, row_groups=[group], columns=texts), None)
+            arrays = first.columns if first is not None else []
+            longest = max([longest, *(_longest_text(array) for array in arrays)])
+    if longest > MOST_TEXT_BYTES:
+        came = f"a text of {longest // 2**20} MiB"
+        raise InputError(Fault(path.name, came, f"at most {MOST_TEXT_BYTES // 2**20} MiB"))
+    return max(1, MOST_BATCH_TEXT_BYTES // longest)
+
+
+def _longest_text(array: pa.Array) -> int:
+    while pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        array = array.values
+    if not pa.types.is_dictionary(array.type) or not len(array.dictionary):
+        return 0
+    if not _is_text(array.type.value_type):
+        return 0
+    return int(pc.max(pc.binary_length(array.dictionary)).as_py() or 0)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+    return any(test(kind) for test in tests)
 
 
 def open_parquet(path: Path, where: str | None = None) -> pq.ParquetFile:

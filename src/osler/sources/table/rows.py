@@ -29,7 +29,7 @@ from osler.sources.table.small import (
     Part,
     Resumed,
     SmallTables,
-    stem_of,
+    stems,
 )
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".psv", ".parquet")
@@ -91,7 +91,7 @@ def _of_file(path: Path, mapping: Mapping, report: LoadReport, batch_rows: int) 
     else:
         batches = _delimited(path, mapping, report, batch_rows)
     for rows in batches:
-        yield Part(rows, stem_of(path.name).new_from_index(0, rows.height))
+        yield Part(rows, stems(path.name, rows.height))
 
 
 def _delimited(
@@ -133,7 +133,7 @@ def _of_stream(
     table = DelimitedTable(stream, member.where, report, mapping.dialect)
     mapping.require(table.header.columns, member.where)
     for rows in table.batches(batch_rows):
-        yield Part(rows, stem_of(member.name).new_from_index(0, rows.height))
+        yield Part(rows, stems(member.name, rows.height))
 
 
 def _of_folder_file(

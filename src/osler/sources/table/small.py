@@ -38,10 +38,21 @@ class Part:
     stems: pl.Series
 
 
-def stem_of(name: str) -> pl.Series:
-    """Return the name of a file without its suffixes, as a series of one."""
+def stem_of(name: str) -> str:
+    """Return the name of a file without its suffix and that of its packing.
+
+    Examples
+    --------
+    >>> stem_of("132539.csv.gz")
+    '132539'
+    """
     packed = next((ending for ending in PACKED if name.lower().endswith(ending)), "")
-    return pl.Series("stem", [PurePath(name[: len(name) - len(packed)]).stem])
+    return PurePath(name[: len(name) - len(packed)]).stem
+
+
+def stems(name: str, rows: int) -> pl.Series:
+    """Return the stem of a file once per row."""
+    return pl.Series("stem", [stem_of(name)]).new_from_index(0, rows)
 
 
 class Resumed:
@@ -66,7 +77,7 @@ class SmallTables:
         self._line: bytes | None = None
         self._header: Header | None = None
         self._bodies: list[bytes] = []
-        self._stems: list[pl.Series] = []
+        self._stems: list[str] = []
         self._held = 0
 
     def takes(self, content: bytes) -> bool:
@@ -96,7 +107,7 @@ class SmallTables:
             if not line.strip():
                 self._line, self._header = None, None
                 for rows in table.batches(CHUNK_BYTES):
-                    yield Part(rows, stem_of(member.name).new_from_index(0, rows.height))
+                    yield Part(rows, stems(member.name, rows.height))
                 return
         self._bodies.append(body if body.endswith(b"\n") or not body else body + b"\n")
         self._stems.append(stem_of(member.name))
@@ -106,7 +117,7 @@ class SmallTables:
 
     def flush(self) -> Iterator[Part]:
         """Yield what is gathered."""
-        header, bodies, stems = self._header, self._bodies, self._stems
+        header, bodies, names = self._header, self._bodies, self._stems
         self._bodies, self._stems, self._held = [], [], 0
         if header is None or not any(bodies):
             return
@@ -116,5 +127,5 @@ class SmallTables:
         file_of_row = np.searchsorted(ends, rows.starts[keep], side="right")
         yield Part(
             frame_of(rows, keep, header, quoted=False),
-            pl.concat(stems).gather(pl.Series(file_of_row)),
+            pl.Series("stem", names).gather(pl.Series(file_of_row)),
         )
