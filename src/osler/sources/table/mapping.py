@@ -216,10 +216,23 @@ def parse_mapping(text: str, where: str = "mapping") -> Mapping:
 class _Loader(yaml.BaseLoader):
     """YAML of text, lists and mappings only: `no` is not false, and 007 is not 7.
 
-    Aliases are refused, since a few of them unfold to any size, and so are keys given twice.
+    Aliases are refused, since a few of them unfold to any size, and so are keys given twice and
+    nesting deeper than any mapping has.
     """
 
+    _depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth > _MOST_NESTED:
+            problem = f"nested more than {_MOST_NESTED} deep"
+            raise yaml.composer.ComposerError(None, None, problem, None)
+        self._depth += 1
+        try:
+            return self._composed(parent, index)
+        finally:
+            self._depth -= 1
+
+    def _composed(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = cast(Any, self).peek_event().start_mark
             raise yaml.composer.ComposerError(None, None, "an alias (*), which is not used", mark)
@@ -235,6 +248,7 @@ class _Loader(yaml.BaseLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+_MOST_NESTED = 20
 _NONE = ("", "null", "~", "Null", "NULL")
 
 
