@@ -1,0 +1,17 @@
+"""A question made into rows: who, from when, and what became of them."""
+
+from osler.cohort.build import Cohort, build, explain, extract, faults
+from osler.cohort.durations import duration
+from osler.cohort.flow import FlowStep
+from osler.cohort.outcome import Horizon
+
+__all__ = [
+    "Cohort",
+    "FlowStep",
+    "Horizon",
+    "build",
+    "duration",
+    "explain",
+    "extract",
+    "faults",
+]

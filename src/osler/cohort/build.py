@@ -1,0 +1,264 @@
+"""From events and a question to the rows that a model learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from osler.cohort.anchors import Anchors, follow, prediction_times
+from osler.cohort.document import TaskLike, load_document
+from osler.cohort.flow import FlowStep, add_flows
+from osler.cohort.grammar import Reading, read_task
+from osler.cohort.moments import Ints, gather
+from osler.cohort.outcome import (
+    Binary,
+    Horizon,
+    Outcome,
+    TimeToEvent,
+    check_against,
+    death_rule,
+    outcome_sentences,
+    predicates_of,
+    read_outcome,
+)
+from osler.cohort.survival import DEATHS, event_counts, time_to_event
+from osler.cohort.task import Plain, Task
+from osler.cohort.words import task_sentences
+from osler.errors import Fault, InputError
+from osler.model import DEATH
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The rows of a study and how they came about.
+
+    Parameters
+    ----------
+    rows
+        `subject_id`, `prediction_time`; for time to event `duration_days`, `cause` (0 censored,
+        1 for the first of `causes`, and so on) and `entry_days`; with a label `boolean_value`.
+    flow
+        Rows and subjects left after each step.
+    causes
+        Names of causes 1, 2, …; of the label when the outcome is binary.
+    horizons
+        Times by which the outcome is asked for.
+    """
+
+    rows: pl.DataFrame
+    flow: tuple[FlowStep, ...]
+    causes: tuple[str, ...] = ()
+    horizons: tuple[Horizon, ...] = ()
+
+    @property
+    def events(self) -> dict[str, int]:
+        """How many rows end with each cause; how many have the label."""
+        if "cause" in self.rows.columns:
+            return event_counts(self.rows["cause"], self.causes)
+        if self.causes and "boolean_value" in self.rows.columns:
+            return {self.causes[0]: int(self.rows["boolean_value"].sum())}
+        return {}
+
+    @classmethod
+    def concat(cls, parts: Sequence[Cohort]) -> Cohort:
+        """Put cohorts of the same study over different subjects together, flows summed.
+
+        Raises
+        ------
+        InputError
+            If there is none, or they are of different studies.
+        """
+        if not parts:
+            raise InputError(Fault("cohorts", "none", "at least one"))
+        if len({(one.causes, one.horizons, tuple(one.rows.columns)) for one in parts}) > 1:
+            raise InputError(Fault("cohorts", "different outcomes", "cohorts of the same study"))
+        rows = pl.concat([one.rows for one in parts])
+        flow = add_flows([one.flow for one in parts])
+        return cls(rows, flow, parts[0].causes, parts[0].horizons)
+
+
+def extract(
+    events: pl.DataFrame, task: TaskLike, *, predicates: TaskLike | None = None
+) -> pl.DataFrame:
+    """Find the rows that a task in the ACES grammar asks for.
+
+    Parameters
+    ----------
+    events
+        MEDS columns in any order; further columns may be named by predicates.
+    task
+        Path of a task file, its YAML text, or the mapping in it.
+    predicates
+        A file or mapping whose `predicates` and `patient_demographics` replace those of the
+        same name in the task.
+
+    Returns
+    -------
+    pl.DataFrame
+        `subject_id`, `prediction_time` (the index timestamp; the trigger when the task names
+        none) and, with a label, `boolean_value`; sorted by subject and time.
+
+    Raises
+    ------
+    InputError
+        With every fault in the task at once.
+
+    References
+    ----------
+    Xu et al. 2024, ACES: Automatic Cohort Extraction System for Event-Streams, arXiv:2406.19653.
+    """
+    reading = Reading(columns=tuple({*events.columns, "numeric_value", "text_value"}))
+    read = read_task(_merged(load_document(task), predicates), reading)
+    if read is None:
+        raise InputError(reading.faults)
+    anchors = follow(gather(events, read.predicates), read)
+    return _rows(anchors, prediction_times(anchors, read)).sort(
+        "subject_id", "prediction_time", maintain_order=True
+    )
+
+
+def build(
+    events: pl.DataFrame,
+    task: TaskLike,
+    outcome: Mapping[str, Any] | None = None,
+    *,
+    predicates: TaskLike | None = None,
+) -> Cohort:
+    """Find the rows of a study and what became of each.
+
+    Parameters
+    ----------
+    outcome
+        The study's `outcome` section; None asks for the label of the task, if it has one.
+
+    Raises
+    ------
+    InputError
+        With every fault in task and outcome at once.
+    """
+    read, question = _read(_merged(load_document(task), predicates), outcome, events.columns)
+    return _answer(events, read, question)
+
+
+def faults(
+    task: TaskLike,
+    outcome: Mapping[str, Any] | None = None,
+    *,
+    predicates: TaskLike | None = None,
+) -> list[Fault]:
+    """Return everything that is wrong with a task and its outcome; empty when nothing is."""
+    try:
+        _read(_merged(load_document(task), predicates), outcome, ())
+    except InputError as error:
+        return [one if isinstance(one, Fault) else Fault("task", one, "") for one in error.faults]
+    return []
+
+
+def explain(
+    task: TaskLike,
+    outcome: Mapping[str, Any] | None = None,
+    *,
+    predicates: TaskLike | None = None,
+) -> list[str]:
+    """Return the question in plain words, then what each part of it means.
+
+    Raises
+    ------
+    InputError
+        With every fault in task and outcome at once.
+    """
+    read, question = _read(_merged(load_document(task), predicates), outcome, ())
+    asked = outcome_sentences(question, read) if question is not None else []
+    return [*asked, *task_sentences(read)]
+
+
+def _merged(document: Any, predicates: TaskLike | None) -> Any:
+    """Replace predicates of the task by those of a file of their own."""
+    if predicates is None or not isinstance(document, Mapping):
+        return document
+    own = load_document(predicates)
+    allowed = {"predicates", "patient_demographics", "description", "metadata"}
+    if not isinstance(own, Mapping) or not set(own) <= allowed:
+        raise InputError(
+            Fault("predicates file", "other content", "predicates and patient_demographics only")
+        )
+    merged = dict(document)
+    for key in ("predicates", "patient_demographics"):
+        if own.get(key):
+            merged[key] = {**(document.get(key) or {}), **own[key]}
+    return merged
+
+
+def _read(
+    document: Any, outcome: Mapping[str, Any] | None, columns: Sequence[str]
+) -> tuple[Task, Outcome | None]:
+    """Read task and outcome together, so that all their faults are told at once."""
+    reading_outcome = Reading("outcome")
+    question = None if outcome is None else read_outcome(outcome, reading_outcome)
+    reading = Reading("task", tuple({*columns, "numeric_value", "text_value"}))
+    used = predicates_of(question)
+    _undefined(document, used, reading_outcome)
+    task = read_task(document, reading, used.values())
+    if task is not None and outcome is None and task.label_window is not None:
+        question = Binary()
+    if task is not None and question is not None:
+        check_against(question, task, reading_outcome)
+    found = [*reading.faults, *reading_outcome.faults]
+    if task is None or found:
+        raise InputError(found)
+    return task, question
+
+
+def _undefined(document: Any, used: Mapping[str, str], reading: Reading) -> None:
+    if not isinstance(document, Mapping):
+        return
+    defined: set[str] = set()
+    for key in ("predicates", "patient_demographics"):
+        if isinstance(document.get(key), Mapping):
+            defined |= {str(name) for name in document[key]}
+    for key, name in used.items():
+        if name not in defined:
+            choices = "one of " + ", ".join(sorted(defined))
+            reading.fault(key, f"the undefined predicate {name!r}", choices)
+
+
+def _answer(events: pl.DataFrame, task: Task, question: Outcome | None) -> Cohort:
+    wanted = dict(task.predicates)
+    if isinstance(question, TimeToEvent):
+        wanted[DEATHS] = Plain(codes=(DEATH,))
+    anchors = follow(gather(events, wanted), task)
+    index_us = prediction_times(anchors, task)
+    rows = _rows(anchors, index_us)
+    flow = list(anchors.flow)
+    causes: tuple[str, ...] = ()
+    horizons: tuple[Horizon, ...] = ()
+    if isinstance(question, TimeToEvent):
+        rule = death_rule(question, task.predicates)
+        kept, columns, steps = time_to_event(anchors, index_us, question, rule, task.predicates)
+        rows = rows[kept].with_columns(**columns)
+        flow += steps
+        horizons = question.horizons
+        causes = (*question.named_causes, *((rule.cause,) if rule.cause else ()))
+    elif question is not None and task.label_window is not None:
+        causes = (task.label_window.label or "",)
+    return Cohort(
+        rows.sort("subject_id", "prediction_time", maintain_order=True),
+        (*flow, FlowStep("rows of the cohort", rows.height, rows["subject_id"].n_unique())),
+        causes,
+        horizons,
+    )
+
+
+def _rows(anchors: Anchors, index_us: Ints) -> pl.DataFrame:
+    subjects = anchors.moments.subject_ids[anchors.subject].astype(np.int64)
+    columns = {
+        "subject_id": pl.Series(subjects, dtype=pl.Int64),
+        "prediction_time": pl.Series(index_us, dtype=pl.Int64).cast(pl.Datetime("us")),
+    }
+    if anchors.label is not None:
+        columns["boolean_value"] = pl.Series(anchors.label > 0)
+    return pl.DataFrame(columns)

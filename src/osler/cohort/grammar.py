@@ -1,0 +1,575 @@
+"""From the mapping in a task file to a task, or to every fault in it."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from osler.cohort.durations import duration
+from osler.cohort.task import (
+    RECORD_END,
+    RECORD_START,
+    SPECIAL,
+    TRIGGER,
+    Boundary,
+    Constraint,
+    Derived,
+    Edge,
+    Plain,
+    Predicate,
+    Scalar,
+    Task,
+    Window,
+)
+from osler.errors import Fault
+from osler.model import EVENT_SCHEMA
+
+TASK_KEYS = frozenset(
+    {"metadata", "description", "predicates", "patient_demographics", "trigger", "windows"}
+)
+PLAIN_KEYS = frozenset(
+    {
+        "code",
+        "value_min",
+        "value_max",
+        "value_min_inclusive",
+        "value_max_inclusive",
+        "static",
+        "other_cols",
+    }
+)
+DERIVED_KEYS = frozenset({"expr", "static"})
+WINDOW_KEYS = frozenset(
+    {"start", "end", "start_inclusive", "end_inclusive", "has", "label", "index_timestamp"}
+)
+BOUNDARY_FORMS = (
+    "trigger, start, end, window.start or window.end, alone or with + time, - time, "
+    "-> predicate or <- predicate"
+)
+NAME = re.compile(r"\w+\Z")
+EXPRESSION = re.compile(r"\s*(and|or)\((.*)\)\s*\Z", re.DOTALL)
+
+
+def shown(value: object) -> str:
+    """Return what the user wrote, shortened."""
+    return reprlib.repr(value)
+
+
+@dataclass
+class Reading:
+    """Collects the faults of one task while its parts are read.
+
+    Parameters
+    ----------
+    root
+        Key path in front of every key, such as `task`.
+    columns
+        The columns that events have; a predicate on any other is a fault.
+    """
+
+    root: str = ""
+    columns: Collection[str] = tuple(EVENT_SCHEMA)
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, key: str, came: str, expected: str, remedy: str = "") -> None:
+        """Note one fault at a key path."""
+        where = ".".join(part for part in (self.root, key) if part)
+        self.faults.append(Fault(where or "task", came, expected, remedy))
+
+    def unknown_keys(self, key: str, given: Iterable[object], known: Collection[str]) -> None:
+        """Note every key that has no meaning."""
+        for name in given:
+            if name not in known:
+                path = f"{key}.{name}" if key else str(name)
+                self.fault(path, "an unknown key", "one of " + ", ".join(sorted(known)))
+
+    def mapping(self, key: str, value: object) -> Mapping[str, Any]:
+        """Return a mapping with text keys, or note the fault and return an empty one."""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.fault(key, shown(value), "a mapping of names to definitions")
+            return {}
+        return {str(name): one for name, one in value.items()}
+
+    def boolean(self, key: str, value: object, default: bool | None) -> bool:
+        """Return a truth value, or note the fault."""
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, bool):
+            self.fault(key, "absent" if value is None else shown(value), "true or false")
+            return False
+        return value
+
+
+def read_task(raw: object, reading: Reading, also: Iterable[str] = ()) -> Task | None:
+    """Read a task; None when there are faults, all of them noted in `reading`.
+
+    Parameters
+    ----------
+    raw
+        What the YAML file held.
+    also
+        Predicates that are used outside the task, such as the events of an outcome.
+    """
+    if not isinstance(raw, Mapping):
+        reading.fault("", shown(raw), "a mapping with predicates, trigger and windows")
+        return None
+    reading.unknown_keys("", raw, TASK_KEYS)
+    defined = reading.mapping("predicates", raw.get("predicates"))
+    demographics = reading.mapping("patient_demographics", raw.get("patient_demographics"))
+    known = {*defined, *demographics}
+    for name in {**defined, **demographics}:
+        if not NAME.match(name) or name in SPECIAL:
+            reading.fault(
+                f"predicates.{name}", "this name", "letters, digits and _, and no reserved name"
+            )
+    windows = _windows(raw.get("windows"), known, reading)
+    trigger = _trigger(raw.get("trigger"), known, reading)
+    used = {trigger, *also, *(name for one in windows for name in _references(one))}
+    predicates = _predicates(defined, demographics, used, reading)
+    _forbid_conditions_in_time(predicates, windows, trigger, reading)
+    ordered = _in_order(windows, reading)
+    if reading.faults:
+        return None
+    text = raw.get("description")
+    return Task(predicates, trigger, ordered, text if isinstance(text, str) else "")
+
+
+def _trigger(value: object, known: Collection[str], reading: Reading) -> str:
+    if not isinstance(value, str):
+        came = "absent" if value is None else shown(value)
+        reading.fault("trigger", came, "the name of a predicate")
+        return ""
+    if value not in known and value not in SPECIAL:
+        reading.fault("trigger", f"the undefined predicate {value!r}", _choices(known))
+    return value
+
+
+def _choices(known: Collection[str]) -> str:
+    return "one of " + ", ".join(sorted({*known, *SPECIAL}))
+
+
+# --- predicates ---------------------------------------------------------------------------------
+
+
+def _predicates(
+    defined: Mapping[str, Any],
+    demographics: Mapping[str, Any],
+    used: Collection[str],
+    reading: Reading,
+) -> dict[str, Predicate]:
+    """Read the predicates in use, each after its inputs; definitions nobody uses are left."""
+    ordered: dict[str, Predicate] = {}
+    for name in demographics:
+        ordered[name] = _plain(
+            f"patient_demographics.{name}", demographics[name], reading, static=True
+        )
+    for name in [one for one in defined if one in used]:
+        _add_predicate(name, defined, ordered, (), reading)
+    return ordered
+
+
+def _add_predicate(
+    name: str,
+    defined: Mapping[str, Any],
+    ordered: dict[str, Predicate],
+    path: tuple[str, ...],
+    reading: Reading,
+) -> None:
+    if name in ordered:
+        return
+    key = f"predicates.{name}"
+    if name in path:
+        reading.fault(key, f"a cycle: {' -> '.join((*path, name))}", "no predicate within itself")
+        return
+    raw = defined[name]
+    if not (isinstance(raw, Mapping) and "expr" in raw):
+        ordered[name] = _plain(key, raw, reading, static=False)
+        return
+    derived = _derived(key, raw, reading)
+    for one in derived.inputs:
+        if one in defined:
+            _add_predicate(one, defined, ordered, (*path, name), reading)
+        elif one not in ordered:
+            reading.fault(f"{key}.expr", f"the undefined predicate {one!r}", "a defined one")
+    ordered[name] = derived
+
+
+def _derived(key: str, raw: Mapping[str, Any], reading: Reading) -> Derived:
+    reading.unknown_keys(key, raw, DERIVED_KEYS)
+    static = reading.boolean(f"{key}.static", raw.get("static"), False)
+    text = raw["expr"]
+    match = EXPRESSION.match(text) if isinstance(text, str) else None
+    inputs = tuple(part.strip() for part in match[2].split(",")) if match else ()
+    if match is None or len(inputs) < 2 or not all(inputs):
+        reading.fault(f"{key}.expr", shown(text), "and(a, b, ...) or or(a, b, ...)")
+        return Derived("or", ())
+    return Derived("and" if match[1] == "and" else "or", inputs, static)
+
+
+def _plain(key: str, raw: object, reading: Reading, *, static: bool) -> Plain:
+    if not isinstance(raw, Mapping):
+        reading.fault(key, shown(raw), "a mapping with a code", "write {code: ...}")
+        return Plain()
+    if "expr" in raw:
+        reading.fault(f"{key}.expr", "a derived predicate", "a code", "move it to predicates")
+        return Plain()
+    codes, regex = _code(f"{key}.code", raw.get("code"), reading)
+    least, most = (_number(f"{key}.{name}", raw.get(name), reading) for name in _LIMITS)
+    with_least, with_most = (
+        reading.boolean(f"{key}.{name}_inclusive", raw.get(f"{name}_inclusive"), False)
+        for name in _LIMITS
+    )
+    static = reading.boolean(f"{key}.static", raw.get("static"), False) or static
+    equal = _equal(key, raw, reading)
+    return Plain(codes, regex, least, most, with_least, with_most, equal, static)
+
+
+_LIMITS = ("value_min", "value_max")
+
+
+def _code(key: str, raw: object, reading: Reading) -> tuple[tuple[str, ...], str | None]:
+    if isinstance(raw, str):
+        return (raw,), None
+    if isinstance(raw, Mapping) and set(raw) == {"any"}:
+        listed = raw["any"]
+        if isinstance(listed, list) and listed and all(isinstance(one, str) for one in listed):
+            return tuple(listed), None
+        reading.fault(f"{key}.any", shown(listed), "a list of codes, at least one")
+        return (), None
+    if isinstance(raw, Mapping) and set(raw) == {"regex"}:
+        return (), _regex(f"{key}.regex", raw["regex"], reading)
+    came = "absent" if raw is None else shown(raw)
+    reading.fault(key, came, "a code as text, {any: [codes]} or {regex: pattern}")
+    return (), None
+
+
+def _regex(key: str, raw: object, reading: Reading) -> str | None:
+    if not isinstance(raw, str) or not raw:
+        reading.fault(key, shown(raw), "a pattern, not empty")
+        return None
+    try:
+        pl.Series([""]).str.contains(raw)
+    except pl.exceptions.PolarsError:
+        reading.fault(key, shown(raw), "a pattern in the syntax of Rust's regex crate")
+        return None
+    return raw
+
+
+def _number(key: str, raw: object, reading: Reading) -> float | None:
+    if raw is None:
+        return None
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw != raw:
+        reading.fault(key, shown(raw), "a number")
+        return None
+    return raw
+
+
+def _equal(key: str, raw: Mapping[str, Any], reading: Reading) -> tuple[tuple[str, Scalar], ...]:
+    further = {name: value for name, value in raw.items() if name not in PLAIN_KEYS}
+    further |= reading.mapping(f"{key}.other_cols", raw.get("other_cols"))
+    for name, value in further.items():
+        if name not in reading.columns:
+            reading.fault(
+                f"{key}.{name}",
+                "a column that events do not have",
+                "one of " + ", ".join(sorted({*PLAIN_KEYS, *reading.columns})),
+            )
+        elif not isinstance(value, Scalar):
+            reading.fault(f"{key}.{name}", shown(value), "a single value")
+    return tuple(further.items())
+
+
+def _forbid_conditions_in_time(
+    predicates: Mapping[str, Predicate],
+    windows: Iterable[Window],
+    trigger: str,
+    reading: Reading,
+) -> None:
+    conditions = {name for name, one in predicates.items() if one.static}
+    remedy = "derive a predicate from it with and(...)"
+    if trigger in conditions:
+        reading.fault("trigger", "a condition on the subject, without a time", "an event", remedy)
+    for window in windows:
+        for name in sorted(conditions.intersection(_references(window))):
+            came = f"the condition on the subject {name!r}, which has no time"
+            reading.fault(f"windows.{window.name}", came, "an event", remedy)
+
+
+# --- windows ------------------------------------------------------------------------------------
+
+
+def _windows(raw: object, known: Collection[str], reading: Reading) -> list[Window]:
+    definitions = reading.mapping("windows", raw)
+    read = [
+        window
+        for name, one in definitions.items()
+        if (window := _window(name, one, known, definitions, reading)) is not None
+    ]
+    _at_most_one("label", [one.name for one in read if one.label], reading)
+    _at_most_one("index_timestamp", [one.name for one in read if one.index_timestamp], reading)
+    return read
+
+
+def _at_most_one(key: str, names: list[str], reading: Reading) -> None:
+    if len(names) > 1:
+        reading.fault("windows", f"{key} in {', '.join(names)}", f"one window with {key} at most")
+
+
+def _window(
+    name: str,
+    raw: object,
+    known: Collection[str],
+    siblings: Collection[str],
+    reading: Reading,
+) -> Window | None:
+    key = f"windows.{name}"
+    if not NAME.match(name):
+        reading.fault(key, "this name", "letters, digits and _")
+    if not isinstance(raw, Mapping):
+        reading.fault(key, shown(raw), "a mapping with start and end")
+        return None
+    reading.unknown_keys(key, raw, WINDOW_KEYS)
+    start_inclusive = reading.boolean(f"{key}.start_inclusive", raw.get("start_inclusive"), None)
+    end_inclusive = reading.boolean(f"{key}.end_inclusive", raw.get("end_inclusive"), None)
+    has = _has(f"{key}.has", raw.get("has"), known, reading)
+    label = _label(f"{key}.label", raw.get("label"), known, reading)
+    index = raw.get("index_timestamp")
+    if index not in (None, "start", "end"):
+        reading.fault(f"{key}.index_timestamp", shown(index), "start or end")
+        index = None
+    ends = _ends(name, raw, known, siblings, reading)
+    if ends is None:
+        return None
+    start, end, anchored = ends
+    return Window(name, start, end, start_inclusive, end_inclusive, anchored, has, label, index)
+
+
+def _label(key: str, raw: object, known: Collection[str], reading: Reading) -> str | None:
+    if raw is None or raw == "":
+        return None
+    if not isinstance(raw, str) or raw not in known:
+        reading.fault(key, shown(raw), "one of the defined predicates " + ", ".join(sorted(known)))
+        return None
+    return raw
+
+
+def _ends(
+    name: str,
+    raw: Mapping[str, Any],
+    known: Collection[str],
+    siblings: Collection[str],
+    reading: Reading,
+) -> tuple[Boundary, Boundary, Edge] | None:
+    key = f"windows.{name}"
+    missing = [edge for edge in ("start", "end") if edge not in raw]
+    for edge in missing:
+        reading.fault(f"{key}.{edge}", "absent", f"null, or {BOUNDARY_FORMS}")
+    if missing:
+        return None
+    if raw["start"] is None and raw["end"] is None:
+        reading.fault(key, "start and end both null", "at most one of them null")
+        return None
+    start = _boundary(f"{key}.start", raw["start"], Boundary("end", 0, RECORD_START, True), reading)
+    end = _boundary(f"{key}.end", raw["end"], Boundary("start", 0, RECORD_END, False), reading)
+    if start is None or end is None:
+        return None
+    start_refers, end_refers = start.reference == "end", end.reference == "start"
+    if start_refers == end_refers:
+        came = (
+            "start and end refer to each other"
+            if start_refers
+            else "neither end refers to the other"
+        )
+        reading.fault(
+            key,
+            came,
+            "exactly one of start and end that refers to the other",
+            "write end: start + 24h, or start: end - 24h; null refers to the other end too",
+        )
+        return None
+    anchored: Edge = "end" if start_refers else "start"
+    _check_order(key, start if start_refers else end, start_refers, reading)
+    _check_references(key, start, end, anchored, known, siblings, reading)
+    return _outward(name, start), _outward(name, end), anchored
+
+
+def _outward(name: str, boundary: Boundary) -> Boundary:
+    """Spell out `start` and `end` of the window itself with its name."""
+    if boundary.reference not in ("start", "end"):
+        return boundary
+    return Boundary(
+        f"{name}.{boundary.reference}", boundary.offset_us, boundary.predicate, boundary.before
+    )
+
+
+def _boundary(key: str, raw: object, if_null: Boundary, reading: Reading) -> Boundary | None:
+    if raw is None:
+        return if_null
+    if not isinstance(raw, str):
+        reading.fault(key, shown(raw), f"null, or {BOUNDARY_FORMS}")
+        return None
+    for arrow in ("->", "<-"):
+        if arrow in raw:
+            return _event_boundary(key, raw, arrow, reading)
+    for sign in "+-":
+        if sign in raw:
+            return _time_boundary(key, raw, sign, reading)
+    reference = raw.strip()
+    return Boundary(reference) if _is_reference(key, raw, reference, reading) else None
+
+
+def _is_reference(key: str, raw: str, reference: str, reading: Reading) -> bool:
+    window, dot, edge = reference.partition(".")
+    if NAME.match(window) and (not dot or edge in ("start", "end")):
+        return True
+    reading.fault(key, shown(raw), BOUNDARY_FORMS)
+    return False
+
+
+def _event_boundary(key: str, raw: str, arrow: str, reading: Reading) -> Boundary | None:
+    reference, _, predicate = (part.strip() for part in raw.partition(arrow))
+    if not _is_reference(key, raw, reference, reading):
+        return None
+    if not NAME.match(predicate):
+        reading.fault(key, shown(raw), f"one arrow, then the name of a predicate: {BOUNDARY_FORMS}")
+        return None
+    before = arrow == "<-"
+    if predicate == (RECORD_END if before else RECORD_START):
+        way = "back to the end" if before else "on to the start"
+        reading.fault(key, shown(raw), f"no window that goes {way} of the record")
+        return None
+    return Boundary(reference, 0, predicate, before)
+
+
+def _time_boundary(key: str, raw: str, sign: str, reading: Reading) -> Boundary | None:
+    reference, _, text = (part.strip() for part in raw.partition(sign))
+    if not _is_reference(key, raw, reference, reading):
+        return None
+    length = duration(text)
+    if length is None:
+        reading.fault(key, shown(raw), "a time such as 24h, 365 days or 1d 12h after the sign")
+        return None
+    offset_us = length // timedelta(microseconds=1)
+    return Boundary(reference, -offset_us if sign == "-" else offset_us, None, sign == "-")
+
+
+def _check_order(key: str, free: Boundary, start_refers: bool, reading: Reading) -> None:
+    moved = free.predicate is not None or free.offset_us != 0
+    if moved and free.before != start_refers:
+        reading.fault(key, "a start that is not before its end", "start before end")
+
+
+def _check_references(
+    key: str,
+    start: Boundary,
+    end: Boundary,
+    anchored: Edge,
+    known: Collection[str],
+    siblings: Collection[str],
+    reading: Reading,
+) -> None:
+    for edge, boundary in (("start", start), ("end", end)):
+        path = f"{key}.{edge}"
+        if boundary.predicate is not None and boundary.predicate not in {*known, *SPECIAL}:
+            reading.fault(path, f"the undefined predicate {boundary.predicate!r}", _choices(known))
+        if edge != anchored:
+            continue
+        window, dot, _ = boundary.reference.partition(".")
+        if dot and window not in siblings:
+            reading.fault(path, f"the undefined window {window!r}", ", ".join(sorted(siblings)))
+        elif not dot and window != TRIGGER:
+            reading.fault(path, f"the anchor {window!r}", "trigger, window.start or window.end")
+
+
+def _has(key: str, raw: object, known: Collection[str], reading: Reading) -> tuple[Constraint, ...]:
+    limits = reading.mapping(key, raw)
+    if any(value is None for value in limits.values()):
+        reading.fault(
+            key,
+            shown(raw),
+            "limits such as (1, None) for each predicate",
+            'inside braces a limit needs quotes: {death: "(None, 0)"}',
+        )
+        return ()
+    constraints = []
+    for name, value in limits.items():
+        if name not in known and name not in SPECIAL:
+            reading.fault(f"{key}.{name}", "an undefined predicate", _choices(known))
+        least_most = _limits(f"{key}.{name}", value, reading)
+        if least_most is not None:
+            constraints.append(Constraint(name, *least_most))
+    return tuple(constraints)
+
+
+def _limits(key: str, raw: object, reading: Reading) -> tuple[int | None, int | None] | None:
+    parts = raw.strip().strip("()[]").split(",") if isinstance(raw, str) else raw
+    expected = "(least, most), each a whole number or None, and at least one of them"
+    if not isinstance(parts, list | tuple) or len(parts) != 2:
+        reading.fault(key, shown(raw), expected)
+        return None
+    try:
+        least, most = (_limit(part) for part in parts)
+    except ValueError:
+        reading.fault(key, shown(raw), expected)
+        return None
+    if least is None and most is None:
+        reading.fault(key, "no limit at all", expected)
+        return None
+    if least is not None and most is not None and most < least:
+        reading.fault(key, shown(raw), "a least that is not more than the most")
+        return None
+    return least, most
+
+
+def _limit(part: object) -> int | None:
+    if part is None:
+        return None
+    if isinstance(part, str):
+        text = part.strip()
+        return None if text.lower() in ("", "none", "null") else int(text)
+    if isinstance(part, int) and not isinstance(part, bool):
+        return part
+    raise ValueError("not a limit")
+
+
+def _references(window: Window) -> set[str]:
+    """Predicates that a window uses, in time: limits, bounding events, label."""
+    names = {one.predicate for one in window.has}
+    names |= {one.predicate for one in (window.start, window.end) if one.predicate}
+    if window.label:
+        names.add(window.label)
+    return names - SPECIAL
+
+
+def _in_order(windows: list[Window], reading: Reading) -> tuple[Window, ...]:
+    """Order windows so that each comes after the one it is anchored to."""
+    placed: dict[str, Window] = {}
+    waiting = list(windows)
+    while waiting:
+        ready = [one for one in waiting if _anchor_window(one) in {None, *placed}]
+        if not ready:
+            break
+        placed |= {one.name: one for one in ready}
+        waiting = [one for one in waiting if one.name not in placed]
+    names = {one.name for one in windows}
+    circle = [one.name for one in waiting if _anchor_window(one) in names]
+    if circle:
+        reading.fault(
+            "windows",
+            f"a circle of references: {', '.join(circle)}",
+            "a chain that begins at the trigger",
+        )
+    return tuple(placed.values())
+
+
+def _anchor_window(window: Window) -> str | None:
+    name, dot, _ = window.boundary(window.anchored).reference.partition(".")
+    return name if dot else None

@@ -1,0 +1,105 @@
+"""The whole way from files to one woman's report, on the cohort that ships with osler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from osler import demo as cohort
+from osler.errors import Fault, InputError
+from osler.workflows.loading import load
+from osler.workflows.opening import Opening
+from osler.workflows.patient import report_patient
+from osler.workflows.study import run_study
+from osler.workflows.study.saved import SavedRun
+from osler.workflows.vaults import init_vault
+
+PURPOSE = "demonstration"
+VAULT, KEY, STUDY, PATIENTS = "vault", "vault.key", "study", "patients"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the demo has put its things."""
+
+    study: Path
+    patients: tuple[Path, ...]
+    vault: Path
+    key_file: Path
+
+    def lines(self) -> list[str]:
+        """Return the closing words, each with a place."""
+        return [
+            f"study report:    {self.study}",
+            *(f"patient report:  {path}" for path in self.patients),
+            f"vault:           {self.vault}",
+            f"its key:         {self.key_file}",
+        ]
+
+
+def run_demo(
+    out: Path, *, patients: int = 3, seed: int = 0, tell: Callable[[str], None] | None = None
+) -> Demo:
+    """Make a vault of METABRIC, run the study on it and report on some of its women.
+
+    Parameters
+    ----------
+    out
+        Folder; a demo that is there already is brought up to date.
+    patients
+        How many reports; the women are spread evenly over the range of predicted risk.
+    tell
+        Is given one line as each step begins.
+
+    Raises
+    ------
+    InputError
+        If `out` holds other things than an earlier demo.
+    """
+    say = tell or (lambda line: None)  # noqa: ARG005  silence takes the line too
+    key_file, vault, study = out / KEY, out / VAULT, out / STUDY
+    opening = Opening(vault, key_file, purpose=PURPOSE)
+    _check(out)
+    say("1/4  an encrypted vault, with its key outside it")
+    if not vault.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        init_vault(opening)
+    say("2/4  loading the clinical record and the tumour genomes of METABRIC")
+    load(opening, "table", cohort.CLINICAL, mapping=cohort.MAPPING)
+    load(opening, "genome", cohort.MUTATIONS, samples=cohort.SAMPLES)
+    say("3/4  the study: cohort, features, cross-fitted models, validation (a minute or two)")
+    run_study(opening, cohort.STUDY, study, seed=seed)
+    say("4/4  the patients' reports")
+    reports = []
+    for subject in spread_over_risk(SavedRun.load(study), patients):
+        folder = out / PATIENTS / str(subject)
+        report_patient(opening, subject, runs=[study], out=folder)
+        reports.append(folder / "report.html")
+    return Demo(study / "report.html", tuple(reports), vault, key_file)
+
+
+def _check(out: Path) -> None:
+    """Refuse a folder with other things in it, and a vault without its key."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / KEY).is_file())):
+        raise InputError(
+            Fault(
+                str(out),
+                "something else than an earlier demo",
+                "a new or empty folder",
+                "name another one with --out",
+            )
+        )
+
+
+def spread_over_risk(run: SavedRun, patients: int) -> list[int]:
+    """Return subjects from low to high predicted risk of the main cause, evenly spread."""
+    outcome = run.results["outcome"]
+    middle = outcome["horizons"][len(outcome["horizons"]) // 2]["label"]
+    name = f"{outcome['event']}|{middle}" if middle else outcome["event"]
+    ranked = run.predictions.sort(name, "subject_id")["subject_id"].unique(maintain_order=True)
+    shares = (np.arange(patients) + 0.5) / max(patients, 1)
+    places = np.unique((shares * ranked.len()).astype(int))
+    return [int(ranked[int(place)]) for place in places]

@@ -1,0 +1,63 @@
+"""What is known of a patient at a moment, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from osler.model import BIRTH
+from osler.workflows.study.wording import in_words
+
+MOST_LINES = 60
+
+
+def known(
+    events: pl.DataFrame, descriptions: dict[str, str], until: Any = None
+) -> list[dict[str, Any]]:
+    """Return the latest value of each thing known, newest first, static ones last.
+
+    Parameters
+    ----------
+    events
+        One subject's timeline.
+    descriptions
+        Code to description.
+    until
+        Leave out what came later; None takes all.
+
+    Returns
+    -------
+    list of dict
+        `what`, `value` in words, `date` (ISO, None when static), `code`, `times` it was recorded.
+    """
+    if until is not None:
+        events = events.filter(pl.col("time").is_null() | (pl.col("time") <= until))
+    latest = (
+        events.group_by("code", maintain_order=True)
+        .agg(pl.col("time", "numeric_value", "text_value").last(), pl.len().alias("times"))
+        .sort("time", descending=True, nulls_last=True, maintain_order=True)
+    )
+    return [_line(row, descriptions) for row in latest.head(MOST_LINES).iter_rows(named=True)]
+
+
+def _line(row: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
+    code, time = row["code"], row["time"]
+    return {
+        "what": "Born" if code == BIRTH else descriptions.get(code) or in_words(code),
+        "value": value_in_words(code, row["numeric_value"], row["text_value"]),
+        "date": None if time is None else time.date().isoformat(),
+        "code": code,
+        "times": row["times"],
+    }
+
+
+def value_in_words(code: str, numeric: float | None, text: str | None) -> str:
+    """Return an event's value with its unit, else its text, else the rest of its code."""
+    parts = code.split("//")
+    if numeric is not None:
+        unit = parts[2] if len(parts) > 2 else ""
+        return f"{numeric:.4g} {unit}".strip()
+    if text:
+        return text
+    return parts[-1].replace("_", " ") if len(parts) > 1 else ""

@@ -1,0 +1,343 @@
+"""What will probably happen to a patient, as a study's model says it: findings and a summary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from osler.cohort import extract
+from osler.features import FeatureMatrix
+from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
+from osler.predict import Risk, TimeToEvent
+from osler.workflows.patient.reasons import missing_for, reasons_for
+from osler.workflows.study.fitting import predict, predict_interval
+from osler.workflows.study.gather import groups_of, matrix_of
+from osler.workflows.study.saved import FittedModel, SavedRun
+from osler.workflows.study.wording import Variable, in_words
+
+LEVEL = 0.95
+CURVE_POINTS = 61
+WORSE_BY = 0.02
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prognosis:
+    """What one run says of one patient.
+
+    Parameters
+    ----------
+    findings
+        One per horizon and cause, or one that abstains.
+    summary
+        Risks per horizon and cause for the head of the page; None when abstained.
+    curves
+        Incidence per cause over time, with interval; None when abstained.
+    missing
+        What most of the cohort had recorded and this patient has not.
+    groups
+        The patient's groups, and how well the model did in each.
+    not_assessed
+        Why there is nothing, when there is nothing.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    summary: dict[str, Any] | None = None
+    curves: dict[str, Any] | None = None
+    missing: tuple[str, ...] = ()
+    groups: tuple[dict[str, Any], ...] = ()
+    not_assessed: tuple[NotAssessed, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Patient:
+    """The patient as the run's model sees her: one row."""
+
+    matrix: FeatureMatrix
+    groups: dict[str, str]
+    prediction_time: Any
+
+
+def prognosis(
+    run: SavedRun, subject_id: int, events: pl.DataFrame, vault_id: str, provenance: Provenance
+) -> Prognosis:
+    """Let the model of a run speak of one patient, if it may.
+
+    Parameters
+    ----------
+    run
+        The study's run.
+    events
+        The patient's whole timeline; only what was known at the prediction time is used.
+    vault_id
+        The vault the patient is in; decides whether the model was trained on her.
+    """
+    rows = extract(events, run.study.task)
+    if not rows.height:
+        why = "the timeline does not meet the study's conditions: " + " ".join(run.results["scope"])
+        return Prognosis(not_assessed=(NotAssessed(run.study.title, why.strip()),))
+    row = rows.sort("prediction_time").tail(1)
+    patient = _patient(run, row, events)
+    refusal = refusals(run, patient.groups)
+    if refusal:
+        return Prognosis(findings=(_abstained(run, refusal, provenance),))
+    fitted, fold = run.model_for(subject_id, vault_id)
+    return _speak(run, patient, fitted, fold, provenance)
+
+
+def refusals(run: SavedRun, groups: dict[str, str]) -> list[str]:
+    """Return the limits that the model failed, over all or in a group of this patient."""
+    failed = []
+    for gate in run.results["gates"]:
+        group = gate.get("group")
+        concerned = not group or all(groups.get(name) == level for name, level in group.items())
+        if not gate["passed"] and concerned:
+            failed.append(gate["why"])
+    return failed
+
+
+def _patient(run: SavedRun, row: pl.DataFrame, events: pl.DataFrame) -> _Patient:
+    levels = groups_of(events, row, run.study).row(0, named=True)
+    return _Patient(
+        matrix_of(events, row, run.study, keep_events=True),
+        dict(levels),
+        row["prediction_time"].item(),
+    )
+
+
+def _abstained(run: SavedRun, failed: list[str], provenance: Provenance) -> Finding:
+    return Finding(
+        kind="prognosis",
+        statement=f"{run.study.title}: the model does not speak of this patient.",
+        value=None,
+        unit=None,
+        interval=None,
+        reasons=(),
+        evidence=(),
+        caveats=tuple(f"The model failed a limit that the study sets: {why}" for why in failed),
+        status="abstained",
+        provenance=provenance,
+    )
+
+
+def _speak(
+    run: SavedRun,
+    patient: _Patient,
+    fitted: FittedModel,
+    fold: int | None,
+    provenance: Provenance,
+) -> Prognosis:
+    part = fitted.of(patient.matrix)
+    horizons = run.results["outcome"]["horizons"]
+    causes = list(run.results["outcome"]["causes"])
+    days = np.asarray([one["days"] for one in horizons], dtype=float)
+    value = predict(fitted, part, days, len(causes))[0]
+    low, high = (one[0] for one in predict_interval(fitted, part, days, len(causes), LEVEL))
+    known = variables_of(run, part)
+    findings = tuple(
+        _finding(
+            run,
+            cause,
+            horizon,
+            (value[c, h], low[c, h], high[c, h]),
+            reasons_for(_effects(fitted, part, horizon["days"], c + 1), part, known),
+            fold,
+            provenance,
+        )
+        for h, horizon in enumerate(horizons)
+        for c, cause in enumerate(causes)
+    )
+    usual = {one["code"]: one["share"] for one in run.results["variables"]}
+    return Prognosis(
+        findings=findings,
+        summary=_summary(run, horizons, causes, value, low, high),
+        curves=_curves(run, fitted, part, causes),
+        missing=tuple(missing_for(part, known, usual)),
+        groups=tuple(_standing(run, patient.groups)),
+    )
+
+
+def variables_of(run: SavedRun, part: FeatureMatrix) -> list[Variable]:
+    """Return the run's variables in terms of the columns of this matrix."""
+    position = {str(column): index for index, column in enumerate(part.columns)}
+    found = []
+    for one in run.results["variables"]:
+        columns = {name: position[name] for name in one["columns"] if name in position}
+        if columns:
+            levels = {columns[n]: level for n, level in one["levels"].items() if n in columns}
+            found.append(
+                Variable(one["name"], one["code"], tuple(columns.values()), levels, one["unit"])
+            )
+    return found
+
+
+def _effects(fitted: FittedModel, part: FeatureMatrix, days: float, cause: int) -> Floats:
+    if isinstance(fitted.model, TimeToEvent):
+        effects = fitted.model.explain(part, horizon=days, cause=cause)
+    else:
+        effects = fitted.model.explain(part)
+    return np.asarray(effects[0])
+
+
+def _finding(
+    run: SavedRun,
+    cause: str,
+    horizon: dict[str, Any],
+    numbers: tuple[float, float, float],
+    reasons: tuple[Reason, ...],
+    fold: int | None,
+    provenance: Provenance,
+) -> Finding:
+    value, low, high = (float(one) for one in numbers)
+    name = run.results["outcome"]["names"].get(cause, in_words(cause).lower())
+    people = run.results["people"]
+    within = f" within {horizon['text']}" if horizon["text"] else ""
+    statement = (
+        f"Of 100 {people} like this one, about {per_hundred(value)} have {name}{within} "
+        f"({LEVEL:.0%} interval {per_hundred(low)} to {per_hundred(high)})."
+    )
+    return Finding(
+        kind="prognosis",
+        statement=statement,
+        value=value,
+        unit="probability",
+        interval=Interval(low, high, LEVEL, _meaning(run)),
+        reasons=reasons,
+        evidence=(_evidence(run),),
+        caveats=(*run.results["warnings"], _training(fold)),
+        status="final",
+        provenance=provenance,
+    )
+
+
+def _meaning(run: SavedRun) -> str:
+    return (TimeToEvent if run.study.time_to_event else Risk).interval_meaning
+
+
+def _training(fold: int | None) -> str:
+    if fold is None:
+        return "This patient was not in the training data; the final model speaks."
+    return (
+        "This patient is in the study's data: the number comes from a model that was fitted "
+        f"without her or him (out-of-fold prediction, fold {fold + 1})."
+    )
+
+
+def _evidence(run: SavedRun) -> Evidence:
+    results = run.results
+    metrics = results["metrics"][results["selected"]]
+    shown = []
+    for key, label in results["headline"]:
+        if key in metrics and metrics[key]["value"] is not None:
+            one = metrics[key]
+            shown.append(f"{label} {one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})")
+    rows = results["cohort"]["rows"]
+    return Evidence(
+        source=f"study {results['title']!r}",
+        level="internal validation, " + results["model"]["validation"],
+        citation=f"{rows:,} rows; " + "; ".join(shown),
+    )
+
+
+def per_hundred(value: float) -> str:
+    """Return a probability as a whole number out of 100, `<1` and `>99` at the ends.
+
+    Examples
+    --------
+    >>> per_hundred(0.123), per_hundred(0.001)
+    ('12', '<1')
+    """
+    if 0 < value < 0.005:
+        return "<1"
+    if 0.995 <= value < 1:
+        return ">99"
+    return f"{100 * value:.0f}"
+
+
+def _summary(
+    run: SavedRun,
+    horizons: list[dict[str, Any]],
+    causes: list[str],
+    value: Floats,
+    low: Floats,
+    high: Floats,
+) -> dict[str, Any]:
+    names = run.results["outcome"]["names"]
+    told = [
+        {
+            "label": horizon["text"],
+            "days": horizon["days"],
+            "causes": [
+                {
+                    "cause": names.get(cause, in_words(cause).lower()),
+                    "value": float(value[c, h]),
+                    "low": float(low[c, h]),
+                    "high": float(high[c, h]),
+                }
+                for c, cause in enumerate(causes)
+            ],
+            "event_free": float(1 - value[:, h].sum()),
+        }
+        for h, horizon in enumerate(horizons)
+    ]
+    middle = told[len(told) // 2]
+    people = run.results["people"]
+    parts = [f"{per_hundred(one['value'])} have {one['cause']}" for one in middle["causes"]]
+    when = f"After {middle['label']}, of" if middle["label"] else "Of"
+    rest = "have neither" if len(parts) > 1 else "have not"
+    free = per_hundred(middle["event_free"])
+    sentence = f"{when} 100 {people} like this one about {' and '.join(parts)}; {free} {rest}."
+    return {"horizons": told, "sentence": sentence, "people": people}
+
+
+def _curves(
+    run: SavedRun, fitted: FittedModel, part: FeatureMatrix, causes: list[str]
+) -> dict[str, Any] | None:
+    if isinstance(fitted.model, Risk):
+        return None
+    last = max(one["days"] for one in run.results["outcome"]["horizons"])
+    times = np.linspace(0, min(last, fitted.model.last_event_time), CURVE_POINTS)
+    value = predict(fitted, part, times, len(causes))[0]
+    low, high = (one[0] for one in predict_interval(fitted, part, times, len(causes), LEVEL))
+    names = run.results["outcome"]["names"]
+    return {
+        "times_days": times.tolist(),
+        "causes": [
+            {
+                "cause": names.get(cause, in_words(cause).lower()),
+                "value": value[c].tolist(),
+                "low": low[c].tolist(),
+                "high": high[c].tolist(),
+            }
+            for c, cause in enumerate(causes)
+        ],
+    }
+
+
+def _standing(run: SavedRun, groups: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the patient's groups and what the study measured in each."""
+    overall = run.results["metrics"][run.results["selected"]]
+    told = []
+    for one in run.results["groups"]:
+        if any(groups.get(name) != level for name, level in one["group"].items()):
+            continue
+        line = {"group": one["group"], "n": one["n"], "suppressed": one["suppressed"]}
+        if one["suppressed"]:
+            line["text"] = "too few people to say how well the model does in this group"
+        else:
+            key, label = run.results["headline"][0]
+            line["metric"], line["label"] = one["metrics"].get(key), label
+            line["worse"] = _worse(one["metrics"].get(key), overall.get(key))
+        told.append(line)
+    return told
+
+
+def _worse(own: dict[str, Any] | None, overall: dict[str, Any] | None) -> bool:
+    if not own or not overall or own.get("value") is None or overall.get("value") is None:
+        return False
+    return bool(own["value"] < overall["value"] - WORSE_BY)

@@ -1,0 +1,88 @@
+"""Why a model says what it says of one patient, citing the events behind each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from osler.features import FeatureMatrix
+from osler.model import Reason
+from osler.workflows.patient.known import value_in_words
+from osler.workflows.study.wording import PRESENCE, Variable
+
+MOST_REASONS = 8
+SMALLEST_EFFECT = 0.0005
+MOST_EVENTS_CITED = 3
+
+
+def reasons_for(
+    effects: NDArray[np.float64],
+    matrix: FeatureMatrix,
+    known: Sequence[Variable],
+) -> tuple[Reason, ...]:
+    """Return what moved a prediction most, largest first.
+
+    Parameters
+    ----------
+    effects : shape (p,)
+        Effect of each column on the prediction, additive, on the scale of the risk.
+    matrix
+        The patient's one row, with the same columns.
+    known
+        Variables of those columns.
+    """
+    summed = [(float(effects[list(one.columns)].sum()), one) for one in known]
+    summed.sort(key=lambda pair: -abs(pair[0]))
+    told = [pair for pair in summed if abs(pair[0]) >= SMALLEST_EFFECT][:MOST_REASONS]
+    return tuple(
+        Reason(*_observation(variable, matrix, effect)) for effect, variable in told or summed[:1]
+    )
+
+
+def _observation(
+    variable: Variable, matrix: FeatureMatrix, effect: float
+) -> tuple[str, float, str]:
+    sources = [matrix.sources(0, column) for column in variable.columns]
+    events = pl.concat([one for one in sources if one.height] or [sources[0]]).unique(
+        maintain_order=True
+    )
+    if not events.height:
+        return f"{variable.name}: not recorded", effect, "no event"
+    last = events.row(-1, named=True)
+    level = _level(variable, matrix)
+    value = level or value_in_words(last["code"], last["numeric_value"], last["text_value"])
+    what = f"{variable.name}: {value}" if value and value != variable.name else variable.name
+    return what, effect, _cite(events)
+
+
+def _level(variable: Variable, matrix: FeatureMatrix) -> str:
+    held = [
+        level
+        for column, level in variable.levels.items()
+        if matrix.columns[column].aggregation in PRESENCE and matrix.values[0, column]
+    ]
+    return ", ".join(held)
+
+
+def _cite(events: pl.DataFrame) -> str:
+    told = []
+    for event in events.tail(MOST_EVENTS_CITED).iter_rows(named=True):
+        when = event["time"].date().isoformat() if event["time"] is not None else "no date"
+        told.append(f"{event['code']} ({when})")
+    more = events.height - len(told)
+    return "; ".join(told) + (f"; and {more} earlier" if more > 0 else "")
+
+
+def missing_for(
+    matrix: FeatureMatrix, known: Sequence[Variable], usual_share: dict[str, float]
+) -> list[str]:
+    """Return the variables that most of the cohort had and this patient has not."""
+    return [
+        variable.name
+        for variable in known
+        if usual_share.get(variable.code, 0.0) >= 0.5
+        and not any(matrix.sources(0, column).height for column in variable.columns)
+    ]

@@ -1,0 +1,150 @@
+"""The report of one patient: gathered, written, registered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import osler
+from osler.errors import Fault, InputError
+from osler.model import FORMAT_VERSION, NotAssessed, Provenance, digest_of
+from osler.report import patient_fhir, patient_html
+from osler.vault import Vault
+from osler.workflows.opening import Opening
+from osler.workflows.patient.known import known
+from osler.workflows.patient.prognosis import Prognosis, prognosis
+from osler.workflows.study.saved import SavedRun, plain
+from osler.workflows.writing import whole_folder, write_json
+
+FORMATS = ("html", "json", "fhir")
+MARKER = "report.json"
+
+NOT_YET = (
+    NotAssessed("Drug advice from the inherited genome", "this version reads no inherited genome"),
+    NotAssessed(
+        "What the tumour's mutations mean for treatment",
+        "mutations are predictors here; their meaning for treatment is not looked up yet",
+    ),
+    NotAssessed("Images", "this version reads no images"),
+    NotAssessed(
+        "Which treatment would help",
+        "a prognosis is not a treatment effect, and none was estimated",
+    ),
+)
+
+
+def report_patient(
+    opening: Opening,
+    subject_id: int,
+    *,
+    runs: Sequence[Path] = (),
+    out: Path,
+    formats: Sequence[str] = ("html", "json"),
+) -> list[Path]:
+    """Write what is known of one patient and what the runs' models say, into a new folder.
+
+    Parameters
+    ----------
+    subject_id
+        The MEDS subject.
+    runs
+        Folders that `run_study` wrote.
+    out
+        Folder to write; replaced whole if it holds an earlier report.
+    formats
+        Any of `html`, `json`, `fhir`.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    InputError
+        If the subject is not in the vault, a format is unknown, or a run cannot be read.
+    Damaged
+        If a run is not what was saved.
+    """
+    unknown = [one for one in formats if one not in FORMATS]
+    if unknown or not formats:
+        came = ", ".join(map(repr, unknown)) or "nothing"
+        raise InputError(Fault("--format", came, f"any of {', '.join(FORMATS)}, comma-separated"))
+    loaded = [SavedRun.load(run) for run in runs]
+    vault = opening.open()
+    with vault.act(
+        "report patient", {"runs": [run.digest for run in loaded]}, subjects=[subject_id]
+    ):
+        events = vault.subject_events(subject_id)
+        if not events.height:
+            raise InputError(
+                Fault("SUBJECT", "a subject that is not in this vault", "one that was loaded")
+            )
+        report = assemble(subject_id, events, loaded, vault)
+        digest = digest_of(json.dumps(report, sort_keys=True))
+        vault.register_export("patient report", digest, [subject_id], where=str(out))
+    return _write(report, out, formats)
+
+
+def assemble(
+    subject_id: int, events: pl.DataFrame, runs: Sequence[SavedRun], vault: Vault
+) -> dict[str, Any]:
+    """Return the object of `report.json`."""
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    inputs = {"timeline": digest_of(events.write_csv())}
+    inputs |= {f"run {index + 1}": run.digest for index, run in enumerate(runs)}
+    provenance = Provenance(f"osler {osler.__version__}", moment, inputs=inputs)
+    told = [prognosis(run, subject_id, events, vault.vault_id, provenance) for run in runs]
+    descriptions = described(vault)
+    first = next((one for one in told if one.summary), Prognosis())
+    report: dict[str, Any] = plain(
+        {
+            "format_version": FORMAT_VERSION,
+            "subject_id": subject_id,
+            "generated_at": moment,
+            "warnings": _once(line for run in runs for line in run.results["warnings"]),
+            "summary": first.summary,
+            "curves": first.curves,
+            "findings": [finding.to_json() for one in told for finding in one.findings],
+            "missing": _once(name for one in told for name in one.missing),
+            "groups": [group for one in told for group in one.groups],
+            "not_assessed": [
+                {"what": one.what, "why": one.why} for one in _not_assessed(told, bool(runs))
+            ],
+            "timeline": known(events, descriptions),
+            "provenance": vars(provenance),
+        }
+    )
+    return report
+
+
+def described(vault: Vault) -> dict[str, str]:
+    """Return the descriptions that sources gave for codes."""
+    codes = vault.codes().filter(pl.col("description").is_not_null())
+    return dict(zip(codes["code"].to_list(), codes["description"].to_list(), strict=True))
+
+
+def _not_assessed(told: Sequence[Prognosis], asked: bool) -> list[NotAssessed]:
+    none = [] if asked else [NotAssessed("Prognosis", "no study's run was given with --run")]
+    return [*none, *(gap for one in told for gap in one.not_assessed), *NOT_YET]
+
+
+def _once(lines: Any) -> list[str]:
+    return list(dict.fromkeys(lines))
+
+
+def _write(report: dict[str, Any], out: Path, formats: Sequence[str]) -> list[Path]:
+    with whole_folder(out, MARKER) as folder:
+        # The JSON is always written: it is what the other forms are made from.
+        write_json(folder / MARKER, report)
+        if "html" in formats:
+            (folder / "report.html").write_text(patient_html(report), "utf-8")
+        if "fhir" in formats:
+            write_json(folder / "report.fhir.json", patient_fhir(report))
+        names = sorted(path.name for path in folder.iterdir())
+    return [out / name for name in names]

@@ -1,0 +1,202 @@
+"""From shards of a vault to the rows, columns and groups of a study: a map and a small reduce."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import polars as pl
+from joblib import Parallel, delayed
+
+from osler.cohort import Cohort, build
+from osler.extras import require
+from osler.features import FeatureMatrix, featurise
+from osler.model import BIRTH
+from osler.vault import Vault
+from osler.workflows.opening import Opening
+from osler.workflows.study.question import GroupDefinition, Study
+
+UNKNOWN = "unknown"
+DAYS_PER_YEAR = 365.25
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a study is made of, row by row.
+
+    Parameters
+    ----------
+    cohort
+        Rows with outcome, and the flow that led to them.
+    matrix
+        Features at each row's prediction time.
+    groups
+        One text column per group variable, `unknown` where nothing is recorded.
+    latest_source
+        Time of the latest event that a row's features could see; null when there is none.
+    """
+
+    cohort: Cohort
+    matrix: FeatureMatrix
+    groups: pl.DataFrame
+    latest_source: pl.Series
+
+    @classmethod
+    def concat(cls, parts: Iterable[Material]) -> Material:
+        """Join the parts of several shards."""
+        listed = list(parts)
+        return cls(
+            Cohort.concat([part.cohort for part in listed]),
+            FeatureMatrix.concat([part.matrix for part in listed]),
+            pl.concat([part.groups for part in listed]),
+            pl.concat([part.latest_source for part in listed]),
+        )
+
+
+def gather(vault: Vault, study: Study, opening: Opening, *, engine: str = "local") -> Material:
+    """Build the rows and features of a study from every shard.
+
+    Memory is bounded by the shards in flight, one per worker, and by the result.
+    """
+    return Material.concat(
+        map_shards(vault, opening, lambda events: of_events(events, study), engine)
+    )
+
+
+def map_shards(
+    vault: Vault, opening: Opening, work: Callable[[pl.DataFrame], Result], engine: str
+) -> list[Result]:
+    """Run `work` on the events of each shard, in order; workers read their shards themselves."""
+    shards = vault.shard_ids()
+    if engine == "ray":
+        require("ray", "ray")
+        require("ray.util.joblib", "ray").register_ray()
+        parallel = Parallel(n_jobs=-1, backend="ray")
+        return list(parallel(delayed(_in_worker)(opening, shard, work) for shard in shards))
+    parallel = Parallel(n_jobs=2, backend="threading")
+    return list(parallel(delayed(_in_thread)(vault, shard, work) for shard in shards))
+
+
+def _in_thread(vault: Vault, shard: int, work: Callable[[pl.DataFrame], Result]) -> Result:
+    return work(vault.shard_events(shard))
+
+
+def _in_worker(opening: Opening, shard: int, work: Callable[[pl.DataFrame], Result]) -> Result:
+    return work(opening.open().shard_events(shard))
+
+
+def of_events(events: pl.DataFrame, study: Study) -> Material:
+    """Build the rows, features and groups from some subjects' events."""
+    cohort = build(events, study.task, study.outcome)
+    return Material(
+        cohort,
+        matrix_of(events, cohort.rows, study),
+        groups_of(events, cohort.rows, study),
+        latest_source_of(events, cohort.rows),
+    )
+
+
+def matrix_of(
+    events: pl.DataFrame, rows: pl.DataFrame, study: Study, *, keep_events: bool = False
+) -> FeatureMatrix:
+    """Compute the features that a study asks for at each row's prediction time."""
+    plan = study.features
+    apart = () if study.split.site is None else (f"{study.split.site}//*",)
+    return featurise(
+        events,
+        rows.select("subject_id", "prediction_time"),
+        windows=list(plan.windows),
+        aggregations=list(plan.aggregations),
+        include=list(plan.include),
+        exclude=list(dict.fromkeys([*plan.exclude, *apart])),
+        age=plan.age,
+        keep_events=keep_events,
+    )
+
+
+def groups_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:
+    """Return each row's level of every group variable that the study names, and its site."""
+    names = {name for group in study.evaluation.groups for name in group}
+    columns = [_levels(events, rows, definition_of(name, study)) for name in sorted(names)]
+    if study.split.site is not None:
+        site = GroupDefinition("site", (f"{study.split.site}//*",))
+        columns.append(_levels(events, rows, site))
+    return pl.DataFrame(columns) if columns else pl.DataFrame({"all": ["all"] * rows.height})
+
+
+def definition_of(name: str, study: Study) -> GroupDefinition:
+    """Return how a group is read: as the study defines it, else from codes that begin with it."""
+    return study.definitions.get(name, GroupDefinition(name, (f"{name}//*",)))
+
+
+def _levels(events: pl.DataFrame, rows: pl.DataFrame, definition: GroupDefinition) -> pl.Series:
+    keyed = rows.select("subject_id", "prediction_time").with_row_index("row")
+    if definition.age_years:
+        found = _age_bands(events, keyed, definition.age_years)
+    else:
+        found = _code_levels(events, keyed, definition.codes)
+    joined = keyed.join(found, on="row", how="left", maintain_order="left")
+    return joined["level"].fill_null(UNKNOWN).alias(definition.name)
+
+
+def _age_bands(events: pl.DataFrame, keyed: pl.DataFrame, edges: tuple[float, ...]) -> pl.DataFrame:
+    births = (
+        events.filter((pl.col("code") == BIRTH) & pl.col("time").is_not_null())
+        .group_by("subject_id")
+        .agg(pl.col("time").min().alias("born"))
+    )
+    years = (pl.col("prediction_time") - pl.col("born")).dt.total_seconds() / 86400 / DAYS_PER_YEAR
+    labels = [f"under {edges[0]:g}"]
+    labels += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+    labels.append(f"{edges[-1]:g} and over")
+    return keyed.join(births, on="subject_id").select(
+        "row",
+        years.cut(list(edges), labels=labels, left_closed=True).cast(pl.String).alias("level"),
+    )
+
+
+def _code_levels(
+    events: pl.DataFrame, keyed: pl.DataFrame, patterns: tuple[str, ...]
+) -> pl.DataFrame:
+    matches = pl.any_horizontal([pl.col("code").str.contains(_regex(one)) for one in patterns])
+    told = events.filter(matches).select("subject_id", "time", "code")
+    return (
+        keyed.join(told, on="subject_id", maintain_order="right")
+        .filter(pl.col("time").is_null() | (pl.col("time") <= pl.col("prediction_time")))
+        .sort("row", "time", nulls_last=False, maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(
+            pl.col("code")
+            .last()
+            .str.split("//")
+            .list.last()
+            .str.replace_all("_", " ")
+            .alias("level")
+        )
+    )
+
+
+def _regex(pattern: str) -> str:
+    escaped = "".join(".*" if char == "*" else _escape(char) for char in pattern)
+    return f"(?i)^{escaped}$"
+
+
+def _escape(char: str) -> str:
+    return char if char.isalnum() or char in "_/ " else f"\\{char}"
+
+
+def latest_source_of(events: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
+    """Return, per row, the time of the latest event at or before its prediction time."""
+    keyed = rows.select("subject_id", "prediction_time").with_row_index("row")
+    timed = events.filter(pl.col("time").is_not_null()).select("subject_id", "time")
+    latest = (
+        keyed.join(timed, on="subject_id")
+        .filter(pl.col("time") <= pl.col("prediction_time"))
+        .group_by("row")
+        .agg(pl.col("time").max().alias("latest"))
+    )
+    return keyed.join(latest, on="row", how="left", maintain_order="left")["latest"]

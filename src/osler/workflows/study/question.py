@@ -1,0 +1,480 @@
+"""The study file: what is asked, read into one frozen object, with every fault told at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from osler.cohort import faults as question_faults
+from osler.errors import Fault, InputError
+from osler.features.column import Request
+from osler.model import digest_of
+
+MOST_BYTES = 1_000_000
+MOST_NODES = 100_000
+DEFAULT_AGGREGATIONS = ("count", "last")
+KINDS = {
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "yes/no value",
+    list: "list",
+    dict: "mapping",
+    type(None): "missing value",
+}
+DEFAULT_AGE_BANDS = (40.0, 50.0, 60.0, 70.0)
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """Which events become which columns.
+
+    Parameters
+    ----------
+    windows, aggregations
+        As in `osler.features.featurise`.
+    include, exclude
+        Patterns on codes, `*` standing for anything; exclusion wins.
+    age
+        Whether age at the prediction time is a column.
+    min_subjects
+        Columns seen in fewer training subjects are left out.
+    """
+
+    windows: tuple[str, ...] = ("full",)
+    aggregations: tuple[str, ...] = DEFAULT_AGGREGATIONS
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    age: bool = True
+    min_subjects: int = 10
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How the model is kept from the people it is judged on.
+
+    Parameters
+    ----------
+    folds
+        Number of cross-fitting folds.
+    temporal_holdout
+        Rows predicted at or after this moment are never trained on and are reported on their own.
+    site
+        Code prefix that names the centre, for leave-one-centre-out validation; never a predictor.
+    """
+
+    folds: int = 5
+    temporal_holdout: datetime | None = None
+    site: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupDefinition:
+    """How a group variable is read: from code prefixes, or from age in bands of years."""
+
+    name: str
+    codes: tuple[str, ...] = ()
+    age_years: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What the model is judged by.
+
+    Parameters
+    ----------
+    groups
+        Group variables; a tuple of two is their intersection.
+    min_group
+        Smaller groups are not shown.
+    thresholds
+        Risks at which the net benefit is told.
+    bootstrap
+        Number of resamples behind each interval.
+    references
+        Codes whose value alone is the model to beat.
+    limits
+        What a model must meet before it may speak; see `osler.evaluate.gates`.
+    """
+
+    groups: tuple[tuple[str, ...], ...] = ()
+    min_group: int = 50
+    thresholds: tuple[float, ...] = (0.1, 0.2)
+    bootstrap: int = 500
+    references: tuple[str, ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file, checked.
+
+    Parameters
+    ----------
+    task
+        The ACES configuration, unmodified.
+    outcome
+        The `outcome:` section; its `type` is `time-to-event` or `binary`.
+    people
+        What the subjects are called in the patient's report, such as `women`.
+    names
+        What the causes are called there, such as `died of breast cancer`.
+    scope, warnings
+        Sentences: whom the study covers, and what every report of it must say.
+    text
+        The file as it was read.
+    """
+
+    title: str
+    task: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+    features: FeaturePlan
+    split: SplitPlan
+    time_budget_s: float | None
+    evaluation: EvaluationPlan
+    definitions: Mapping[str, GroupDefinition]
+    people: str
+    names: Mapping[str, str]
+    scope: tuple[str, ...]
+    warnings: tuple[str, ...]
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the file."""
+        return digest_of(self.text)
+
+    @property
+    def time_to_event(self) -> bool:
+        """Whether the answer is a time, not a yes or no."""
+        return str(self.outcome["type"]) == "time-to-event"
+
+    @classmethod
+    def read(cls, path: Path) -> Study:
+        """Read a study file.
+
+        Raises
+        ------
+        InputError
+            With every fault of the file at once.
+        """
+        return cls.parse(read_text(path), path.name)
+
+    @classmethod
+    def parse(cls, text: str, where: str = "study") -> Study:
+        """Read a study from YAML text; `where` names it in messages."""
+        content = load_yaml(text, where)
+        faults: list[Fault | str] = []
+        top = Section(content, where, faults)
+        title = top.text("title", default="A study without a title")
+        task = top.mapping("task", required=True)
+        outcome = dict(top.mapping("outcome"))
+        outcome.setdefault("type", "binary")
+        study = cls(
+            title=title,
+            task=task,
+            outcome=outcome,
+            features=_features(top.section("features")),
+            split=_split(top.section("split")),
+            time_budget_s=_model(top.section("model")),
+            evaluation=_evaluation(top.section("evaluate")),
+            definitions=_definitions(top.section("groups")),
+            people=top.text("people", default="people"),
+            names=top.mapping("names"),
+            scope=top.texts("scope"),
+            warnings=top.texts("warnings"),
+            text=text,
+        )
+        top.finish()
+        if task:
+            faults.extend(question_faults(task, outcome))
+        if faults:
+            raise InputError(faults)
+        return study
+
+
+class Section:
+    """One mapping of a YAML file, read key by key; what is left over is a fault."""
+
+    def __init__(self, content: Any, where: str, faults: list[Fault | str]) -> None:
+        self.where = where
+        self.faults = faults
+        if content is not None and not isinstance(content, dict):
+            self.fault("", f"a {_kind(content)}", "a mapping of keys to values")
+            content = {}
+        self.content: dict[str, Any] = dict(content or {})
+        self.known: list[str] = []
+
+    def fault(self, key: str, came: str, expected: str, remedy: str = "") -> None:
+        """Note a fault at a key of this section."""
+        self.faults.append(
+            Fault(f"{self.where}: {key}" if key else self.where, came, expected, remedy)
+        )
+
+    def take(self, key: str) -> Any:
+        """Return the value of a key, None when absent."""
+        self.known.append(key)
+        return self.content.get(key)
+
+    def section(self, key: str) -> Section:
+        """Return the mapping below a key."""
+        return Section(self.take(key), f"{self.where}: {key}", self.faults)
+
+    def mapping(self, key: str, *, required: bool = False) -> dict[str, Any]:
+        """Return the mapping below a key as it is."""
+        value = self.take(key)
+        if value is None and required:
+            self.fault(key, "absent", "a mapping")
+        elif value is not None and not isinstance(value, dict):
+            self.fault(key, f"a {_kind(value)}", "a mapping")
+        return value if isinstance(value, dict) else {}
+
+    def text(self, key: str, *, default: str) -> str:
+        """Return a text."""
+        value = self.take(key)
+        if value is None:
+            return default
+        if not isinstance(value, str) or not value.strip():
+            self.fault(key, f"a {_kind(value)}", "a text")
+            return default
+        return value.strip()
+
+    def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return a list of texts; one text stands for a list of one."""
+        value = self.take(key)
+        if value is None:
+            return tuple(default)
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            self.fault(key, f"a {_kind(value)}", "a list of texts")
+            return tuple(default)
+        return tuple(" ".join(one.split()) for one in listed)
+
+    def number(
+        self, key: str, *, default: float, low: float, high: float, whole: bool = False
+    ) -> float:
+        """Return a number within limits."""
+        value = self.take(key)
+        if value is None:
+            return default
+        right_kind = isinstance(value, int if whole else int | float) and not isinstance(
+            value, bool
+        )
+        if not right_kind or not low <= value <= high:
+            what = "a whole number" if whole else "a number"
+            self.fault(key, f"{value!r}", f"{what} from {low:g} to {high:g}")
+            return default
+        return float(value)
+
+    def finish(self) -> None:
+        """Note every key that was not asked for."""
+        for key in self.content:
+            if key not in self.known:
+                near = difflib.get_close_matches(str(key), self.known, n=1)
+                remedy = f"did you mean {near[0]}?" if near else "remove it or correct its name"
+                self.fault(
+                    str(key),
+                    "a key this version does not know",
+                    f"one of {', '.join(self.known)}",
+                    remedy,
+                )
+
+
+def _kind(value: Any) -> str:
+    names = {
+        str: "text",
+        int: "number",
+        float: "number",
+        bool: "yes/no value",
+        list: "list",
+        dict: "mapping",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+def _features(section: Section) -> FeaturePlan:
+    windows = section.texts("windows", ("full",))
+    aggregations = section.texts("aggregations", DEFAULT_AGGREGATIONS)
+    try:
+        Request.of(windows, aggregations)
+    except InputError as error:
+        section.faults.extend(f"{section.where}: {fault}" for fault in error.faults)
+    age = section.take("age")
+    if age is not None and not isinstance(age, bool):
+        section.fault("age", f"a {_kind(age)}", "true or false")
+    plan = FeaturePlan(
+        windows=windows,
+        aggregations=aggregations,
+        include=section.texts("include", ("*",)),
+        exclude=section.texts("exclude"),
+        age=age is not False,
+        min_subjects=int(section.number("min_subjects", default=10, low=1, high=1e9, whole=True)),
+    )
+    section.finish()
+    return plan
+
+
+def _split(section: Section) -> SplitPlan:
+    folds = int(section.number("folds", default=5, low=2, high=50, whole=True))
+    holdout = section.take("temporal_holdout")
+    if isinstance(holdout, str):
+        with suppress(ValueError):
+            holdout = datetime.fromisoformat(holdout)
+    if isinstance(holdout, date) and not isinstance(holdout, datetime):
+        holdout = datetime(holdout.year, holdout.month, holdout.day)
+    if holdout is not None and not isinstance(holdout, datetime):
+        section.fault(
+            "temporal_holdout", f"a {_kind(holdout)}", "a date such as 2015-01-01, or null"
+        )
+        holdout = None
+    site = section.take("site")
+    if site is not None and not isinstance(site, str):
+        section.fault("site", f"a {_kind(site)}", "the beginning of a code, such as SITE, or null")
+        site = None
+    section.finish()
+    return SplitPlan(folds=folds, temporal_holdout=holdout, site=site)
+
+
+def _model(section: Section) -> float | None:
+    budget = section.number("time_budget_s", default=0.0, low=0.0, high=1e6)
+    section.finish()
+    return budget or None
+
+
+def _evaluation(section: Section) -> EvaluationPlan:
+    limits = section.mapping("limits")
+    plan = EvaluationPlan(
+        groups=_groups(section),
+        min_group=int(section.number("min_group", default=50, low=2, high=1e9, whole=True)),
+        thresholds=_thresholds(section),
+        bootstrap=int(section.number("bootstrap", default=500, low=0, high=100_000, whole=True)),
+        references=section.texts("references"),
+        limits=limits,
+    )
+    section.finish()
+    return plan
+
+
+def _groups(section: Section) -> tuple[tuple[str, ...], ...]:
+    listed = section.take("groups") or []
+    if isinstance(listed, str):
+        listed = [listed]
+    groups: list[tuple[str, ...]] = []
+    for one in listed if isinstance(listed, list) else [None]:
+        names = one if isinstance(one, list) else [one]
+        if not 1 <= len(names) <= 2 or not all(isinstance(name, str) for name in names):
+            section.fault("groups", f"a {_kind(one)}", "names of groups, or pairs of names")
+            continue
+        groups.append(tuple(str(name) for name in names))
+    return tuple(groups)
+
+
+def _thresholds(section: Section) -> tuple[float, ...]:
+    listed = section.take("thresholds")
+    if listed is None:
+        return (0.1, 0.2)
+    numbers = listed if isinstance(listed, list) else [listed]
+    if not all(isinstance(one, int | float) and 0 < one < 1 for one in numbers):
+        section.fault("thresholds", "something else", "risks between 0 and 1, such as [0.1, 0.2]")
+        return (0.1, 0.2)
+    return tuple(float(one) for one in numbers)
+
+
+def _definitions(section: Section) -> dict[str, GroupDefinition]:
+    definitions = {}
+    for name in list(section.content):
+        below = section.section(name)
+        bands = below.take("age")
+        codes = below.texts("codes")
+        below.finish()
+        if bands is not None and not (
+            isinstance(bands, list) and all(isinstance(one, int | float) for one in bands)
+        ):
+            below.fault("age", f"a {_kind(bands)}", "ages in years, such as [40, 50, 60]")
+            bands = None
+        if bool(bands) == bool(codes):
+            below.fault("", "neither or both of age and codes", "one of them")
+        ages = tuple(sorted(float(one) for one in bands or ()))
+        definitions[name] = GroupDefinition(name, codes, ages)
+    definitions.setdefault("age_band", GroupDefinition("age_band", age_years=DEFAULT_AGE_BANDS))
+    return definitions
+
+
+def read_text(path: Path) -> str:
+    """Read a text file of a user, of at most a megabyte.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is too large, or it is not UTF-8.
+    """
+    if not path.is_file():
+        raise InputError(Fault(str(path), "no such file", "a study file in YAML"))
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(Fault(str(path), f"more than {MOST_BYTES} bytes", "a study file in YAML"))
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            Fault(str(path), "bytes that are not UTF-8", "a text file in UTF-8")
+        ) from error
+
+
+def load_yaml(text: str, where: str) -> dict[str, Any]:
+    """Read one YAML mapping, safely: no tags that build objects, no exploding aliases.
+
+    Raises
+    ------
+    InputError
+        With the line, when it is not sound YAML or not a mapping.
+    """
+    try:
+        content = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506  a subclass of SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(Fault(f"{where}{line}", str(error.problem), "sound YAML")) from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(Fault(where, "text that cannot be read", "sound YAML")) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            Fault(where, f"a {_kind(content)}", "a mapping with title:, task:, outcome:, …")
+        )
+    if _nodes(content, {}) > MOST_NODES:
+        raise InputError(Fault(where, "aliases that expand without end", "a plain study file"))
+    return content
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML's safe loader, refusing a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, or say at which line a key is repeated."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.value != "<<" and isinstance(key.value, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _nodes(value: Any, sizes: dict[int, int]) -> int:
+    if not isinstance(value, dict | list):
+        return 1
+    known = sizes.get(id(value))
+    if known is not None:
+        return known
+    sizes[id(value)] = MOST_NODES + 1  # a mapping that holds itself never ends
+    children = value.values() if isinstance(value, dict) else value
+    size = 1 + sum(_nodes(child, sizes) for child in children)
+    sizes[id(value)] = size
+    return size

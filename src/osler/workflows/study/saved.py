@@ -1,0 +1,143 @@
+"""A study's run on disk: saved whole, loaded only when every file is what it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from osler.errors import Damaged, Fault, InputError
+from osler.features import FeatureMatrix
+from osler.model import FORMAT_VERSION
+from osler.predict import Risk, TimeToEvent
+from osler.workflows.study.question import Study
+from osler.workflows.writing import DIGESTS, folder_digests, write_json
+
+RESULTS, REPORT, CARD, PREDICTIONS, STUDY = (
+    "results.json",
+    "report.html",
+    "card.json",
+    "predictions.parquet",
+    "study.yaml",
+)
+MODEL = "model"
+FINAL = "final"
+
+Model = TimeToEvent | Risk
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model and the columns of the matrix that it was fitted on."""
+
+    model: Model
+    columns: tuple[str, ...]
+
+    def of(self, matrix: FeatureMatrix) -> FeatureMatrix:
+        """Return the model's columns of any matrix; those it lacks hold no events."""
+        return matrix.select(list(self.columns))
+
+    def save(self, folder: Path) -> None:
+        """Write the model and its columns."""
+        self.model.save(folder)
+        write_json(folder / "columns.json", list(self.columns))
+
+    @classmethod
+    def load(cls, folder: Path, *, time_to_event: bool) -> FittedModel:
+        """Read a model and its columns."""
+        kind: type[Model] = TimeToEvent if time_to_event else Risk
+        columns = json.loads((folder / "columns.json").read_text("utf-8"))
+        return cls(kind.load(folder), tuple(columns))
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run read back.
+
+    Parameters
+    ----------
+    results
+        What `results.json` says.
+    predictions
+        One row per row of the cohort, with its fold and its out-of-fold predictions.
+    """
+
+    path: Path
+    study: Study
+    results: dict[str, Any]
+    predictions: pl.DataFrame
+    digest: str
+
+    @classmethod
+    def load(cls, path: Path) -> SavedRun:
+        """Read a run after checking every file against its digest.
+
+        Raises
+        ------
+        InputError
+            If the folder is not a run, or one of a newer osler.
+        Damaged
+            If a file is missing or is not what was saved.
+        """
+        if not (path / DIGESTS).is_file():
+            raise InputError(Fault(str(path), "no run", "a folder that `osler study run` wrote"))
+        try:
+            listed = json.loads((path / DIGESTS).read_text("utf-8"))
+            version, digests = listed["format_version"], listed["sha256"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{path / DIGESTS} is not the list of digests that was saved") from error
+        if version > FORMAT_VERSION:
+            raise InputError(
+                Fault(str(path), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
+            )
+        found = folder_digests(path)
+        wrong = [name for name, digest in digests.items() if found.get(name) != digest]
+        if wrong:
+            raise Damaged(f"{path}: {', '.join(sorted(wrong)[:3])} changed since the run was saved")
+        return cls(
+            path=path,
+            study=Study.parse((path / STUDY).read_text("utf-8"), STUDY),
+            results=json.loads((path / RESULTS).read_text("utf-8")),
+            predictions=pl.read_parquet(path / PREDICTIONS),
+            digest=found[RESULTS],
+        )
+
+    def model_for(self, subject_id: int, vault_id: str) -> tuple[FittedModel, int | None]:
+        """Return the model that may speak of a subject, and its fold.
+
+        A subject of the training data gets the model of the fold that left the subject out; anyone
+        else, and any subject of another vault, the final model with fold None.
+        """
+        fold = self.fold_of(subject_id, vault_id)
+        name = FINAL if fold is None else f"fold-{fold}"
+        folder = self.path / MODEL / name
+        return FittedModel.load(folder, time_to_event=self.study.time_to_event), fold
+
+    def fold_of(self, subject_id: int, vault_id: str) -> int | None:
+        """Return the fold that left the subject out, None if the subject was not in training."""
+        if self.results["provenance"]["inputs"].get("vault") != vault_id:
+            return None
+        own = self.predictions.filter(pl.col("subject_id") == subject_id)["fold"]
+        folds = own.drop_nulls().filter(own.drop_nulls() >= 0)
+        return int(folds[0]) if folds.len() else None
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON takes it: numpy as Python, NaN and infinities as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if hasattr(value, "to_json"):
+        return plain(value.to_json())
+    return value
