@@ -248,7 +248,7 @@ def test_only_a_header(read: Load) -> None:
     assert loaded.codes == [genome.SEQUENCED]
 
 
-@pytest.mark.skipif("OSLER_DATA" not in os.environ, reason="needs OSLER_DATA")
+@pytest.mark.skipif(not os.environ.get("OSLER_DATA"), reason="needs OSLER_DATA")
 def test_metabric(load: Load) -> None:
     """All 17,272 mutations of METABRIC load, 2,509 samples are listed as sequenced."""
     folder = Path(os.environ["OSLER_DATA"]) / "clinical" / "metabric"

@@ -280,7 +280,7 @@ def test_batches_do_not_show(dataset: Path, load: Load) -> None:
     assert once.report.to_json() == often.report.to_json()
 
 
-@pytest.mark.skipif("OSLER_DATA" not in os.environ, reason="needs OSLER_DATA")
+@pytest.mark.skipif(not os.environ.get("OSLER_DATA"), reason="needs OSLER_DATA")
 def test_mimic_demo(load: Load) -> None:
     """All 916,166 rows of the MIMIC-IV demo load, 82,516 exact duplicates told."""
     folder = Path(os.environ["OSLER_DATA"]) / "clinical" / "mimic4_demo_meds"

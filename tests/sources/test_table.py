@@ -388,7 +388,7 @@ def test_outcomes_of_physionet(tmp_path: Path, load: Load) -> None:
     assert loaded.report.why == {"no event of the mapping applies": 1}
 
 
-@pytest.mark.skipif("OSLER_DATA" not in os.environ, reason="needs OSLER_DATA")
+@pytest.mark.skipif(not os.environ.get("OSLER_DATA"), reason="needs OSLER_DATA")
 def test_physionet(load: Load) -> None:
     """All 4,000 stays of set-a load, every row accounted for, none after 48 hours."""
     folder = Path(os.environ["OSLER_DATA"]) / "clinical" / "physionet2012"
