@@ -18,6 +18,8 @@ from osler.evaluate.inputs import Checking, Floats, Ints, Outcome
 from osler.model import Estimate
 
 UNKNOWN = "unknown"
+# How NaN and the missing marks of numpy and pandas read as text.
+WORDS_FOR_MISSING = ("", "nan", "NaN", "NaT", "<NA>")
 MOST_LEVELS = 50
 COMPARED = ("uno_c", "auroc", "calibration_in_the_large")
 FEWEST_EVENTS_FOR_C = 5
@@ -227,7 +229,7 @@ def _labels(checking: Checking, variables: Mapping[str, Any], name: str, n: int)
 
 
 def _missing(value: Any) -> bool:
-    return value is None or value != value or value == ""
+    return value is None or str(value) in WORDS_FOR_MISSING
 
 
 def _cells(names: tuple[str, ...], labels: Mapping[str, Any]) -> list[tuple[dict[str, str], Ints]]:

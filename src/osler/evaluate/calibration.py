@@ -15,10 +15,11 @@ Link = Literal["cloglog", "logit"]
 
 # Predictions of exactly 0 or 1 have no finite place on a link scale.
 SMALLEST_RISK = 1e-6
-RESAMPLED_BINS = 256
+RESAMPLED_BINS = 100
 MOST_STEPS = 60
-LONGEST_STEP = 2.0
-SETTLED = 1e-8
+SETTLED = 1e-6
+SETTLED_MISFIT = 1e-9
+STUCK = 1e12
 # Harrell 2015, Regression Modeling Strategies, table 2.3: four knots.
 KNOT_QUANTILES = (0.05, 0.35, 0.65, 0.95)
 FEWEST_EVENTS = 5
@@ -85,7 +86,10 @@ def fit_link(
     *,
     by_fit: bool = False,
 ) -> tuple[Floats, Bools]:
-    """Solve the binomial quasi-score equations by Fisher scoring, many weightings at once.
+    """Fit observed values on a link scale, many weightings at once, by Levenberg–Marquardt.
+
+    0/1 outcomes by likelihood (logit); pseudo-observations, which leave 0 to 1, by least squares
+    (cloglog).
 
     Parameters
     ----------
@@ -94,8 +98,8 @@ def fit_link(
     weight, total : shape (b, k)
         Number of subjects and sum of their observed values per bin, in each of b resamples.
     by_fit
-        Settled once the fitted risks are; else once the coefficients are, which they never are
-        when the predictions separate those with from those without the event.
+        Settled once the fit no longer improves; else once the coefficients no longer move, which
+        they never stop doing when the predictions separate those with from those without the event.
 
     Returns
     -------
@@ -106,39 +110,57 @@ def fit_link(
     coefficients[:, 0] = _start(offset + (design[:, 1] if p > 1 else 0), weight, total, link)
     if p > 1:
         coefficients[:, 1] = 1.0
+    products = (design[:, :, None] * design[:, None, :]).reshape(len(design), p * p)
     settled = np.zeros(b, np.bool_)
-    fitted = np.full((b, len(design)), np.nan)
-    ridge = 1e-12 * np.eye(p)
+    damping = np.full(b, 1e-3)
+    active = np.arange(b)
+    misfit = _misfit(coefficients @ design.T + offset, weight, total, link)
     for _ in range(MOST_STEPS):
-        mean, pull, information = _working(coefficients @ design.T + offset, link)
-        score = (pull * (total - weight * mean)) @ design
-        curvature = np.einsum("bk,ki,kj->bij", weight * information, design, design)
-        scale = np.trace(curvature, axis1=1, axis2=2)[:, None, None]
-        step = np.linalg.solve(curvature + (scale + 1e-300) * ridge, score[..., None])[..., 0]
-        longest = np.abs(step).max(1, keepdims=True)
-        coefficients = coefficients + step * np.minimum(1, LONGEST_STEP / (longest + 1e-300))
-        moved = np.abs(mean - fitted).max(1) < SETTLED
-        settled = moved if by_fit else longest[:, 0] < SETTLED
-        fitted = mean
-        if settled.all():
+        own, sums = weight[active], total[active]
+        pull, information = _working(coefficients[active] @ design.T + offset, own, sums, link)
+        curvature = (information @ products).reshape(-1, p, p)
+        diagonal = np.einsum("bii->bi", curvature)
+        diagonal *= 1 + damping[active, None]
+        diagonal += 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
+        step = np.linalg.solve(curvature, (pull @ design)[..., None])[..., 0]
+        tried = coefficients[active] + step
+        reached = _misfit(tried @ design.T + offset, own, sums, link)
+        gain = misfit[active] - reached
+        better = gain >= 0
+        coefficients[active[better]], misfit[active[better]] = tried[better], reached[better]
+        damping[active] *= np.where(better, 0.1, 10.0)
+        still = np.abs(step).max(1) < SETTLED
+        if by_fit:
+            still |= better & (gain <= SETTLED_MISFIT * own.sum(1))
+        settled[active] = still
+        active = active[~still & (damping[active] < STUCK)]
+        if not active.size:
             break
     return coefficients, settled & np.isfinite(coefficients).all(1)
+
+
+def _misfit(linear: Floats, weight: Floats, total: Floats, link: Link) -> Floats:
+    """Return what the fit makes least: negative log-likelihood, or squares less a constant."""
+    if link == "logit":
+        return np.asarray((weight * np.logaddexp(0, linear) - total * linear).sum(1))
+    mean = from_link(linear, link)
+    return np.asarray((mean * (weight * mean - 2 * total)).sum(1) / 2)
+
+
+def _working(linear: Floats, weight: Floats, total: Floats, link: Link) -> tuple[Floats, Floats]:
+    """Return the descent and the (expected) curvature of the misfit at each bin."""
+    mean = from_link(linear, link)
+    if link == "logit":
+        return total - weight * mean, weight * mean * (1 - mean)
+    hazard = np.exp(np.clip(linear, -700, 5))
+    rise = hazard * (1 - mean)
+    return rise * (total - weight * mean), weight * rise**2
 
 
 def _start(linear: Floats, weight: Floats, total: Floats, link: Link) -> Floats:
     rate = np.clip(divide(total.sum(1), weight.sum(1)), 1e-4, 1 - 1e-4)
     centre = divide(weight @ linear, weight.sum(1))
     return np.nan_to_num(to_link(np.nan_to_num(rate, nan=0.5), link) - centre)
-
-
-def _working(linear: Floats, link: Link) -> tuple[Floats, Floats, Floats]:
-    """Return mean, derivative over variance, and expected information at each place."""
-    mean = from_link(linear, link)
-    if link == "logit":
-        return mean, np.ones_like(mean), mean * (1 - mean)
-    hazard = np.exp(np.clip(linear, -700, 5))
-    pull = hazard / np.maximum(mean, 1e-300)
-    return mean, pull, pull * hazard * (1 - mean)
 
 
 def spline_basis(place: Floats, knots: Floats) -> Floats:
@@ -167,7 +189,7 @@ def _knots(place: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class _Binned:
-    """Subjects gathered by predicted risk, so that a resample is a few hundred numbers."""
+    """Subjects gathered by predicted risk, so that a resample is a hundred numbers."""
 
     place: Floats
     predicted: Floats

@@ -19,7 +19,7 @@ from osler.evaluate.inputs import Floats, Ints, Outcome
 
 # Up to here every resample recounts all pairs (a matrix product); beyond, the statistic is
 # linearised, which differs from it by terms of order 1/n.
-MOST_EXACT_ROWS = 4_000
+MOST_EXACT_ROWS = 3_000
 MOST_EXACT_CELLS = 150_000_000
 
 
@@ -104,7 +104,9 @@ class Counted:
 
     @property
     def influence(self) -> Floats:
-        """Derivative of the concordance by each subject's weight."""
+        """Derivative of the concordance by each subject's weight; NaN without pairs."""
+        if not self.comparable > 0:
+            return np.full(self.concordant_by_subject.size, np.nan)
         return (
             self.concordant_by_subject - self.value * self.comparable_by_subject
         ) / self.comparable

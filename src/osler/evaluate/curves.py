@@ -205,7 +205,8 @@ def wilson_interval(share: float, n: int, level: float) -> tuple[float, float]:
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    low = 0.0 if share == 0 else max(0.0, middle - half)
+    return float(low), float(1.0 if share == 1 else min(1.0, middle + half))
 
 
 def probability_interval(

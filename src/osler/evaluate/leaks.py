@@ -228,7 +228,7 @@ def _table(checking: Checking, X: Any, columns: Sequence[Any] | None) -> _Table:
     if isinstance(X, pl.DataFrame):
         return _Table(tuple(X.columns), X.height, X, None)
     if hasattr(X, "iloc"):
-        frame = pl.DataFrame({str(name): list(X[name]) for name in X.columns}, strict=False)
+        frame = pl.from_pandas(X.rename(columns=str).reset_index(drop=True))
         return _Table(tuple(frame.columns), frame.height, frame, None)
     try:
         array = np.asarray(X, dtype=np.float64)
@@ -240,7 +240,7 @@ def _table(checking: Checking, X: Any, columns: Sequence[Any] | None) -> _Table:
         return _Table((), 0, pl.DataFrame(), None)
     names = tuple(str(one) for one in columns or range(array.shape[1]))
     _names_fit(checking, names, array.shape[1])
-    if len(names) != array.shape[1]:
+    if checking.faults:
         return _Table((), array.shape[0], pl.DataFrame(), None)
     frame = pl.DataFrame(array, schema=list(names), orient="row").fill_nan(None)
     return _Table(names, array.shape[0], frame, None)

@@ -192,7 +192,7 @@ def _read(key: str, given: Any) -> _Limit | Fault:
             return Fault(where, "one number", "[low, high], for it can be wrong both ways")
         ends = (given, None) if side == "min" else (None, given)
     numbers = [one for one in ends if one is not None]
-    if not all(_is_number(one) for one in numbers):
+    if not numbers or not all(_is_number(one) for one in numbers):
         return Fault(where, "a bound that is not a number", "numbers")
     if len(numbers) == 2 and numbers[0] > numbers[1]:
         return Fault(where, "a low end above the high end", "[low, high]")

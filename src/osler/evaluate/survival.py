@@ -361,44 +361,41 @@ def areas(prediction: Prediction, resamples: Resamples) -> dict[str, Measured]:
     each time by the events that it adds).
     """
     outcome, n = prediction.outcome, len(prediction.outcome)
-    values, draws, usable = [], [], []
+    if not prediction.risk.size:
+        return {}
     exact = n * resamples.count * prediction.times.size <= MOST_EXACT_CELLS
+    found: dict[str, Measured] = {}
+    values, influences, draws = [], [], []
     for column, time in enumerate(prediction.times):
-        if not prediction.risk.size:
-            break
         weights = known_status_weights(outcome, prediction.censoring, time)
         pairs = auc_pairs(outcome, weights, time, prediction.cause)
-        score = prediction.risk[:, column]
-        name = prediction.names.get(float(time))
+        score, name = prediction.risk[:, column], prediction.names.get(float(time))
         if exact or name:
             one = concordance(score, pairs, resamples, f"AUC at {name}, cumulative/dynamic")
-            if name:
-                usable.append((f"auc_{name}", one))
+            draws.append(one.draws if one.draws.size else np.full(resamples.count, np.nan))
             values.append(one.value)
-            draws.append(one.draws)
-            continue
-        counted = count_pairs(score, pairs)
-        values.append(counted.value)
-        possible = counted.comparable > 0
-        draws.append(
-            resamples.linearised(counted.value, counted.influence) if possible else np.empty(0)
-        )
-    found = dict(usable)
-    if values:
-        found["auc_mean"] = _mean_area(prediction, np.array(values), draws, resamples.count)
+            if name:
+                found[f"auc_{name}"] = one
+        if not exact:
+            counted = count_pairs(score, pairs)
+            influences.append(counted.influence)
+            if not name:
+                values.append(counted.value)
+    table = np.column_stack(draws if exact else influences)
+    if not exact:
+        table = np.array(values) + resamples.totals(table)
+    found["auc_mean"] = _mean_area(prediction, np.array(values), table)
     return found
 
 
-def _mean_area(prediction: Prediction, values: Floats, draws: list[Floats], count: int) -> Measured:
+def _mean_area(prediction: Prediction, values: Floats, draws: Floats) -> Measured:
     n = len(prediction.outcome)
     reached = observed_risk(prediction.outcome, prediction.times, prediction.cause)
     gained = np.diff(np.concatenate([[0.0], reached]))
     usable = np.isfinite(values) & (gained > 0)
     if not usable.any():
         return Measured.impossible("no time has both cases and controls", n)
-    table = np.column_stack([one if one.size else np.full(count, np.nan) for one in draws])[
-        :, usable
-    ]
+    table = draws[:, usable]
     weight = gained[usable]
     had = np.isfinite(table)
     drawn = divide((np.where(had, table, 0) * weight).sum(1), (had * weight).sum(1))
