@@ -90,11 +90,10 @@ def instant(value: Any) -> str:
     """
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        moment = datetime(1970, 1, 1, tzinfo=UTC)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        placed = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        placed = datetime(1970, 1, 1, tzinfo=UTC)
+    return placed.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _diagnostic(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from osler.report.cells import range_cell, span
@@ -32,7 +33,7 @@ def main_rows(results: Json) -> list[dict[str, Any]]:
     order = {family: place for place, family in enumerate(MAIN)}
     names.sort(key=lambda name: order[family_of(name)])
     rows = [_row(name, by_model) for name in names]
-    for earlier, later in zip(rows, rows[1:], strict=False):
+    for earlier, later in pairwise(rows):
         later["again"] = later["says"] == earlier["says"]
     return rows
 

@@ -65,7 +65,7 @@ def _content(results: Json) -> dict[str, Any]:
         "flow": flow(cohort.get("flow")),
         "table1": _table1(cohort.get("table1")),
         "incidence": _incidence(results),
-        "model": as_dict(results.get("model")),
+        "how": how_judged(results),
         "models": metrics.models(results),
         "metrics": metrics.main_rows(results),
         "other_metrics": metrics.other_rows(results),
@@ -147,6 +147,14 @@ def _gate(entry: Json) -> dict[str, Any]:
         "passed": entry.get("passed") is True,
         "why": plain(entry.get("why") or ""),
     }
+
+
+def how_judged(results: Json) -> str:
+    """Return on whom the models were judged, and what the selected one is."""
+    model = as_dict(results.get("model"))
+    judged = plain(model.get("validation") or "on people whom each model had not seen")
+    chosen = f" Chosen: {plain(model['chosen'])}." if model.get("chosen") else ""
+    return f"{judged[:1].upper()}{judged[1:]}.{chosen}"
 
 
 def _calibration(results: Json) -> list[dict[str, Any]]:
