@@ -8,6 +8,7 @@ encrypted under one key, and every module is bound by its AAD to the file's name
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -21,6 +22,21 @@ ROWS_PER_GROUP = 1 << 17
 COMPRESSION = "lz4"
 DICTIONARY = ["subject_id", "code", "numeric_value", "text_value"]
 DELTA = {"time": "DELTA_BINARY_PACKED"}
+
+
+def read_file(path: Path) -> pa.Buffer:
+    """Read a file into memory that Arrow owns.
+
+    Arrow's threads let go of their input when they please. Were it Python's memory, they would
+    need the interpreter for that, and one that has just ended takes the process down with it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with pa.OSFile(str(path)) as file:
+        return file.read_buffer()
 
 
 def to_parquet(frame: pl.DataFrame, key: bytes, binding: bytes) -> pa.Buffer:
@@ -51,7 +67,7 @@ def to_parquet(frame: pl.DataFrame, key: bytes, binding: bytes) -> pa.Buffer:
 
 
 def from_parquet(
-    content: bytes | pa.Buffer,
+    content: pa.Buffer,
     key: bytes,
     binding: bytes,
     *,
@@ -64,6 +80,8 @@ def from_parquet(
 
     Parameters
     ----------
+    content
+        From `read_file`.
     name
         The file's name, for the message.
     columns
@@ -85,10 +103,12 @@ def from_parquet(
             read_dictionary=list(categorical),
         )
         wanted = None if columns is None else list(columns)
+        threads = file.metadata.num_rows > ROWS_PER_GROUP
         if subject_id is None:
-            table = file.read(columns=wanted)
+            table = file.read(columns=wanted, use_threads=threads)
         else:
-            table = file.read_row_groups(_groups_with(file.metadata, subject_id), columns=wanted)
+            groups = _groups_with(file.metadata, subject_id)
+            table = file.read_row_groups(groups, columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise Damaged(f"{name}: it does not authenticate") from error
     frame = pl.DataFrame(pl.from_arrow(table))

@@ -63,7 +63,7 @@ def write_frame(
 
 def read_new_frame(store: Store, new: NewFile) -> pl.DataFrame:
     """Read a frame that this process wrote and no manifest names yet."""
-    content = (store.path / new.file.name).read_bytes()
+    content = frames.read_file(store.path / new.file.name)
     binding = store.binding(new.file.name)
     return frames.from_parquet(content, new.data_key, binding, name=new.file.name)
 

@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from osler.errors import Damaged, Fault, InputError, KeyUnavailable, Refused
-from osler.vault import disk, ledger, manifest
+from osler.vault import disk, frames, ledger, manifest
 from osler.vault.access import Actor, Pseudonyms
 from osler.vault.heads import Head, Heads
 from osler.vault.keys import KEY_BYTES, Kdf, Key, Root, decode, encode
@@ -162,7 +164,7 @@ class Store:
             raise Damaged(f"{file.name}: its key is missing")
         return self.state.root.unwrap_data_key(wrapped, file.name, file.key)
 
-    def content(self, file: StoredFile) -> bytes:
+    def content(self, file: StoredFile) -> pa.Buffer:
         """Read a file of the pinned generation and check it against the manifest.
 
         Raises
@@ -173,11 +175,11 @@ class Store:
             If it is gone because the vault has moved on; opening it again helps.
         """
         try:
-            content = (self.path / file.name).read_bytes()
+            content = frames.read_file(self.path / file.name)
         except OSError as error:
             self.refuse_outdated()
-            raise Damaged(f"{file.name}: it cannot be read ({error.strerror})") from error
-        if len(content) != file.size or hashlib.sha256(content).hexdigest() != file.digest:
+            raise Damaged(f"{file.name}: it cannot be read") from error
+        if content.size != file.size or hashlib.sha256(content).hexdigest() != file.digest:
             raise Damaged(f"{file.name}: it is not the file that the manifest names")
         return content
 

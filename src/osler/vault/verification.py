@@ -204,7 +204,7 @@ class _Check:
             pass
 
     def _frame(self, file: StoredFile, key: bytes) -> None:
-        content = (self.path / file.name).read_bytes()
+        content = frames.read_file(self.path / file.name)
         frame = frames.from_parquet(content, key, binding(self.vault_id, file.name), name=file.name)
         if frame.height != file.rows:
             raise Damaged(f"{file.name}: it has another number of rows than the manifest says")
