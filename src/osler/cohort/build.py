@@ -12,7 +12,7 @@ import polars as pl
 from osler.cohort.anchors import Anchors, follow, prediction_times
 from osler.cohort.document import TaskLike, load_document
 from osler.cohort.flow import FlowStep, add_flows
-from osler.cohort.grammar import Reading, read_task
+from osler.cohort.grammar import read_task
 from osler.cohort.moments import Ints, gather
 from osler.cohort.outcome import (
     Binary,
@@ -25,6 +25,7 @@ from osler.cohort.outcome import (
     predicates_of,
     read_outcome,
 )
+from osler.cohort.reading import Reading
 from osler.cohort.survival import DEATHS, event_counts, time_to_event
 from osler.cohort.task import Plain, Task
 from osler.cohort.words import task_sentences

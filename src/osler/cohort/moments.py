@@ -197,10 +197,22 @@ def _matcher(events: pl.DataFrame) -> Callable[[Plain], Bools]:
         met = met.take(numbers)
         limits = _limits(one)
         if limits is not None:
-            met &= events.select(limits.fill_null(False).alias("met"))["met"].to_numpy()
+            met &= _where(events, limits)
         return met
 
     return matches
+
+
+def _where(events: pl.DataFrame, limits: pl.Expr) -> Bools:
+    try:
+        met = events.select(limits.fill_null(False).alias("met"))["met"]
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            Fault(
+                "predicates", "a value that its column cannot be compared with", "one of its type"
+            )
+        ) from error
+    return met.to_numpy()
 
 
 def _limits(one: Plain) -> pl.Expr | None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from osler.cohort.durations import duration
-from osler.cohort.grammar import Reading, shown
+from osler.cohort.reading import Reading, shown
 from osler.cohort.task import SPECIAL, Plain, Predicate, Task
 from osler.cohort.words import listed, when_words, words
 from osler.model import DEATH
@@ -95,8 +95,7 @@ Outcome = TimeToEvent | Binary
 
 
 def read_outcome(raw: object, reading: Reading) -> Outcome | None:
-    """Read the `outcome` section; None when it has faults, all of them noted."""
-    before = len(reading.faults)
+    """Read the `outcome` section, noting its faults; None when it has no type to read it by."""
     given = reading.mapping("", raw)
     reading.unknown_keys("", given, KEYS)
     kind = given.get("type", "time-to-event" if "event" in given else "binary")
@@ -106,9 +105,8 @@ def read_outcome(raw: object, reading: Reading) -> Outcome | None:
     if kind == "binary":
         for name in sorted(KEYS.intersection(given) - {"type"}):
             reading.fault(name, "a key of time-to-event", "type: time-to-event, or no such key")
-        return Binary() if len(reading.faults) == before else None
-    outcome = _time_to_event(given, reading)
-    return outcome if len(reading.faults) == before else None
+        return Binary()
+    return _time_to_event(given, reading)
 
 
 def _time_to_event(given: Mapping[str, Any], reading: Reading) -> TimeToEvent:
