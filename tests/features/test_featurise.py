@@ -102,7 +102,7 @@ event_rows = st.lists(
 asked_rows = st.lists(st.tuples(st.one_of(subjects, st.just(99)), moments), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(event_rows, asked_rows, st.booleans())
 def test_every_cell_equals_the_plain_definition(events, rows, categorical):
     """For unsorted events, ties, repeated rows and any subject ids, cells are as defined."""
@@ -120,7 +120,7 @@ def test_every_cell_equals_the_plain_definition(events, rows, categorical):
     assert list(matrix.columns) == sorted(matrix.columns, key=lambda one: one.order)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(event_rows, asked_rows)
 def test_shards_together_equal_the_whole(events, rows):
     """Aggregating shard by shard gives the same matrix as all events at once."""

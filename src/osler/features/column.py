@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from osler.errors import Fault, InputError
@@ -115,18 +116,22 @@ class Column(str):
         return self.aggregation in ZERO_WHEN_ABSENT
 
     @property
-    def order(self) -> tuple[bool, str, float, int]:
-        """Sorts columns: in time before static, by code, window length and aggregation."""
+    def order(self) -> tuple[int, str, float, int]:
+        """Sorts columns: in time, static, age; by code, window length and aggregation."""
         length = window_us(self.window)
         rank = AGGREGATIONS.index(self.aggregation) if self.aggregation in AGGREGATIONS else -1
+        kind = (
+            0 if self.window != STATIC_WINDOW else 2 if self.aggregation == AGE_AGGREGATION else 1
+        )
         return (
-            self.window == STATIC_WINDOW,
+            kind,
             self.code,
             math.inf if length is None else length,
             rank,
         )
 
 
+@lru_cache(maxsize=256)
 def window_us(text: str) -> int | None:
     """Return the length of a window in microseconds; None for `full` and `static`."""
     length = _LENGTH.match(text)

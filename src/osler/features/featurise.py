@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from osler.errors import Fault, InputError
+from osler.features.cells import Grid, Piece, Seen, cells, join
 from osler.features.column import (
     AGE_AGGREGATION,
     AGE_CODE,
@@ -19,11 +21,12 @@ from osler.features.column import (
     Request,
 )
 from osler.features.matrix import FeatureMatrix
-from osler.features.runs import TIMELESS, Record, Runs, cut_runs
-from osler.features.slices import DAY_US, Bools, Floats, Ints, Slices, bisect, ranges
+from osler.features.runs import TIMELESS, Record, cut_runs
+from osler.features.slices import DAY_US, Floats, Ints, bisect
 from osler.model import BIRTH
 
-CELLS_AT_ONCE = 2_000_000
+Fetched = tuple[pl.DataFrame, pl.DataFrame]
+
 YEAR_DAYS = 365.25
 
 
@@ -73,16 +76,11 @@ def featurise(
         If windows, aggregations or columns are not as described.
     """
     request = Request.of(windows, aggregations, include, exclude, age)
-    asked = _asked(rows)
-    record = Record.of(events)
-    blocks = [_timed(record, asked, request), _static(record, asked, request)]
-    if request.age:
-        blocks.append(_age(record, asked))
-    return FeatureMatrix.arranged(blocks, asked.rows, events if keep_events else None)
+    return _together([_shard(events, rows, request, keep_events)], request)
 
 
 def featurise_shards(
-    shards: Iterable[tuple[pl.DataFrame, pl.DataFrame]],
+    shards: Iterable[Fetched],
     windows: Sequence[str] = ("full",),
     aggregations: Sequence[str] = ("count",),
     include: Sequence[str] = ("*",),
@@ -93,15 +91,24 @@ def featurise_shards(
 ) -> FeatureMatrix:
     """Aggregate shard after shard, pairs of events and rows; the rows of all in that order.
 
-    Memory is that of one shard and of the matrix, unless `keep_events`.
+    The next shard is fetched while one is aggregated, so memory is that of two shards and of the
+    matrix, unless `keep_events`.
     """
-    parts = [
-        featurise(
-            events, rows, windows, aggregations, include, exclude, age=age, keep_events=keep_events
-        )
-        for events, rows in shards
-    ]
-    return FeatureMatrix.concat(parts)
+    request = Request.of(windows, aggregations, include, exclude, age)
+    done = [_shard(events, rows, request, keep_events) for events, rows in _one_ahead(shards)]
+    if not done:
+        raise InputError(Fault("shards", "none", "at least one"))
+    return _together(done, request)
+
+
+def _one_ahead(shards: Iterable[Fetched]) -> Iterator[Fetched]:
+    """Yield the shards, each fetched in another thread while the one before it is in use."""
+    waiting = iter(shards)
+    with ThreadPoolExecutor(1) as fetcher:
+        coming = fetcher.submit(next, waiting, None)
+        while (shard := coming.result()) is not None:
+            coming = fetcher.submit(next, waiting, None)
+            yield shard
 
 
 @dataclass(frozen=True)
@@ -143,40 +150,92 @@ def _asked(rows: pl.DataFrame) -> Asked:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Cells of some columns for all rows, in the order of `Asked.rows`."""
+class Shard:
+    """The cells of one shard: of events in time, of static ones, and ages (NaN is unknown)."""
 
-    values: sp.csr_array
-    columns: list[Column]
+    rows: pl.DataFrame
+    timed: Piece
+    static: Piece
+    age_years: Floats
+    events: tuple[pl.DataFrame, ...]
 
 
-def _timed(record: Record, asked: Asked, request: Request) -> Block:
-    """Aggregate events with a time, in each window."""
-    subject, until = asked.subject[asked.order], asked.until_us[asked.order]
-    _, timed, end = record.span(subject)
-    end = bisect(record.times_us, timed, end, until)
-    longest = request.lengths_us[-1] if request.lengths_us else 0
-    if longest is not None:
-        timed = bisect(record.times_us, timed, end, until - longest)
-    first, last, stretch = _union(timed, end)
-    runs = cut_runs(
-        record, first, last, include=request.include, exclude=request.exclude, timeless=False
+def _shard(events: pl.DataFrame, rows: pl.DataFrame, request: Request, keep: bool) -> Shard:
+    asked = _asked(rows)
+    record = Record.of(events)
+    return Shard(
+        asked.rows,
+        _timed(record, asked, request),
+        _static(record, asked, request),
+        _age_years(record, asked) if request.age else np.zeros(0),
+        (events,) if keep else (),
     )
-    seen = Seen(runs, stretch, until, np.where(end > timed, end - timed, 0) > 0)
-    return _cells(seen, request.windows, request.lengths_us, request.aggregations, asked)
 
 
-def _static(record: Record, asked: Asked, request: Request) -> Block:
-    """Aggregate events without a time, which are known always."""
-    subject, until = asked.subject[asked.order], asked.until_us[asked.order]
-    start, timed, _ = record.span(subject)
-    first, last, stretch = _union(start, timed)
-    runs = cut_runs(
-        record, first, last, include=request.include, exclude=request.exclude, timeless=True
+def _together(shards: Sequence[Shard], request: Request) -> FeatureMatrix:
+    """Put the cells of shards below and beside each other."""
+    blocks = [
+        join([shard.timed for shard in shards], _timed_grid(request)),
+        join([shard.static for shard in shards], _static_grid(request)),
+    ]
+    if request.age:
+        blocks.append(_age(np.concatenate([shard.age_years for shard in shards])))
+    lengths = [shard.rows.height for shard in shards]
+    filled = [values for values, columns in blocks if columns]
+    values = sp.csr_array((sum(lengths), 0))
+    if filled:
+        values = filled[0] if len(filled) == 1 else sp.csr_array(sp.hstack(filled))
+    return FeatureMatrix(
+        values,
+        tuple(column for _, columns in blocks for column in columns),
+        pl.concat([shard.rows for shard in shards]),
+        tuple(one for shard in shards for one in shard.events),
+        np.repeat(np.arange(len(shards)), lengths),
     )
+
+
+def _timed_grid(request: Request) -> Grid:
+    return Grid(request.windows, request.lengths_us, request.aggregations)
+
+
+def _static_grid(request: Request) -> Grid:
     names = tuple(one for one in request.aggregations if one not in NEEDS_TIME)
-    seen = Seen(runs, stretch, until, timed > start)
-    return _cells(seen, (STATIC_WINDOW,), (None,), names, asked)
+    return Grid((STATIC_WINDOW,), (None,), names)
+
+
+def _timed(record: Record, asked: Asked, request: Request) -> Piece:
+    """Aggregate events with a time, in each window."""
+    grid = _timed_grid(request)
+    subject, until = asked.subject[asked.order], asked.until_us[asked.order]
+    _, first, end = record.span(subject)
+    end = bisect(record.times_us, first, end, until)
+    longest = grid.lengths_us[-1] if grid.windows else 0
+    if longest is not None:
+        first = bisect(record.times_us, first, end, until - longest)
+    return _pieces(record, asked, request, grid, first, end)
+
+
+def _static(record: Record, asked: Asked, request: Request) -> Piece:
+    """Aggregate events without a time, which are known always."""
+    start, timed, _ = record.span(asked.subject[asked.order])
+    return _pieces(record, asked, request, _static_grid(request), start, timed)
+
+
+def _pieces(
+    record: Record, asked: Asked, request: Request, grid: Grid, first: Ints, end: Ints
+) -> Piece:
+    """Aggregate the events from first to end of each row, rows in the order of subjects."""
+    lows, highs, stretch = _union(first, end)
+    runs = cut_runs(
+        record,
+        lows,
+        highs,
+        include=request.include,
+        exclude=request.exclude,
+        timeless=grid.windows == (STATIC_WINDOW,),
+    )
+    seen = Seen(runs, stretch, asked.until_us[asked.order], end > first)
+    return cells(seen, grid, asked.order)
 
 
 def _union(first: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
@@ -201,142 +260,22 @@ def _union(first: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
     return lows, reach[lasts] if where.size else reach, stretch
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What each row, in ascending order of subjects, can see."""
-
-    runs: Runs
-    stretch: Ints
-    until_us: Ints
-    something: Bools
-
-    def candidates(self) -> Ints:
-        """Return how many runs each row can see."""
-        if not self.runs.code.size:
-            return np.zeros(self.stretch.size, dtype=np.int64)
-        bounds = self.runs.of_stretch
-        counts = bounds[self.stretch + 1] - bounds[self.stretch]
-        return np.where(self.something, counts, 0)
-
-
-def _cells(
-    seen: Seen,
-    windows: Sequence[str],
-    lengths_us: Sequence[int | None],
-    aggregations: Sequence[str],
-    asked: Asked,
-) -> Block:
-    """Compute all cells, a block of rows at a time."""
-    width = len(windows) * len(aggregations)
-    candidates = seen.candidates()
-    budget = max(1, CELLS_AT_ONCE // max(width, 1))
-    data: list[Floats] = []
-    places: list[Ints] = []
-    per_row: list[Ints] = []
-    for low, high in _blocks(candidates, budget):
-        numbers, column, counts = _block(seen, candidates, low, high, lengths_us, aggregations)
-        data.append(numbers)
-        places.append(column)
-        per_row.append(counts)
-    used, columns = _columns(places, seen.runs.names, windows, aggregations)
-    indices = _joined([used[one] for one in places], np.dtype(np.int32))
-    indptr = np.concatenate(([0], np.cumsum(_joined(per_row, np.dtype(np.int64)))))
-    shape = (len(asked), len(columns))
-    values = sp.csr_array((_joined(data, np.dtype(np.float64)), indices, indptr), shape=shape)
-    if (asked.order[1:] < asked.order[:-1]).any():
-        values = values[np.argsort(asked.order)]
-    return Block(values, columns)
-
-
-def _joined(parts: list[np.ndarray], kind: np.dtype) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=kind)
-
-
-def _blocks(candidates: Ints, budget: int) -> Iterable[tuple[int, int]]:
-    """Cut the rows where about `budget` candidates are full."""
-    ends = np.cumsum(candidates)
-    low = 0
-    while low < candidates.size:
-        done = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, done + budget, side="right")))
-        yield low, high
-        low = high
-
-
-def _block(
-    seen: Seen,
-    candidates: Ints,
-    low: int,
-    high: int,
-    lengths_us: Sequence[int | None],
-    aggregations: Sequence[str],
-) -> tuple[Floats, Ints, Ints]:
-    """Return cells, their raw columns and how many each row has, for rows low to high."""
-    counts = candidates[low:high]
-    runs = seen.runs
-    row = np.repeat(np.arange(high - low), counts)
-    run = ranges(np.where(counts > 0, runs.of_stretch[seen.stretch[low:high]], 0), counts)
-    until = seen.until_us[low:high][row]
-    width = len(lengths_us) * len(aggregations)
-    cells = np.zeros((run.size, width))
-    present = np.zeros((run.size, width), dtype=np.bool_)
-    for number, length in enumerate(lengths_us):
-        first, end = _inside(runs, run, until, length)
-        some = np.flatnonzero(end > first)
-        slices = Slices(runs.measured, runs.times_us, first[some], end[some], until[some])
-        for offset, name in enumerate(aggregations, start=number * len(aggregations)):
-            cells[some, offset], present[some, offset] = slices.aggregate(name)
-    column = runs.code[run][:, None] * width + np.arange(width)
-    per_row = np.bincount(row, weights=present.sum(axis=1), minlength=high - low)
-    return cells[present], column[present], per_row.astype(np.int64)
-
-
-def _inside(runs: Runs, run: Ints, until: Ints, length_us: int | None) -> tuple[Ints, Ints]:
-    """Return the slice of each run that lies in (until - length, until]."""
-    first, end = runs.start[run], runs.end[run]
-    late = np.flatnonzero(runs.times_us[end - 1] > until)
-    end[late] = bisect(runs.times_us, first[late], end[late], until[late])
-    if length_us is not None:
-        since = until - length_us
-        early = np.flatnonzero(runs.times_us[first] <= since)
-        first[early] = bisect(runs.times_us, first[early], end[early], since[early])
-    return first, end
-
-
-def _columns(
-    places: list[Ints], names: list[str], windows: Sequence[str], aggregations: Sequence[str]
-) -> tuple[Ints, list[Column]]:
-    """Return a map from raw columns to those with a cell, and these."""
-    width = len(windows) * len(aggregations)
-    has_cell = np.zeros(len(names) * width, dtype=np.bool_)
-    for one in places:
-        has_cell[one] = True
-    columns = [
-        Column(
-            names[raw // width],
-            windows[raw % width // len(aggregations)],
-            aggregations[raw % len(aggregations)],
-        )
-        for raw in np.flatnonzero(has_cell).tolist()
-    ]
-    return (np.cumsum(has_cell) - 1).astype(np.int32), columns
-
-
-def _age(record: Record, asked: Asked) -> Block:
-    """Return the age at prediction; missing without a birth, or before it."""
+def _age_years(record: Record, asked: Asked) -> Floats:
+    """Return the age at prediction; NaN without a birth, or before it."""
     places = np.flatnonzero((record.codes == BIRTH).to_numpy() & (record.times_us != TIMELESS))
     subjects, first = np.unique(record.subject[places], return_index=True)
-    born = record.times_us[places[first]]
-    at = np.searchsorted(subjects, asked.subject)
-    at = np.minimum(at, max(subjects.size - 1, 0))
-    known = np.zeros(len(asked), dtype=np.bool_)
-    years = np.zeros(len(asked))
+    years = np.full(len(asked), np.nan)
     if subjects.size:
+        born = record.times_us[places[first]]
+        at = np.minimum(np.searchsorted(subjects, asked.subject), subjects.size - 1)
         known = (subjects[at] == asked.subject) & (born[at] <= asked.until_us)
-        years = (asked.until_us - born[at]) / DAY_US / YEAR_DAYS
-    rows = np.flatnonzero(known)
+        years[known] = ((asked.until_us - born[at]) / DAY_US / YEAR_DAYS)[known]
+    return years
+
+
+def _age(years: Floats) -> tuple[sp.csr_array, list[Column]]:
+    known = ~np.isnan(years)
     indptr = np.concatenate(([0], np.cumsum(known)))
-    values = sp.csr_array(
-        (years[rows], np.zeros(rows.size, dtype=np.int32), indptr), shape=(len(asked), 1)
-    )
-    return Block(values, [Column(AGE_CODE, STATIC_WINDOW, AGE_AGGREGATION)])
+    places = np.zeros(int(known.sum()), dtype=np.int32)
+    values = sp.csr_array((years[known], places, indptr), shape=(years.size, 1))
+    return values, [Column(AGE_CODE, STATIC_WINDOW, AGE_AGGREGATION)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +11,9 @@ import polars as pl
 import scipy.sparse as sp
 
 from osler.errors import Fault, InputError
+from osler.features.cells import stack
 from osler.features.column import AGE_AGGREGATION, STATIC_WINDOW, Column, window_us
 from osler.model import BIRTH, sort_events
-
-
-class ColumnBlock(Protocol):
-    """Cells of some columns for all rows."""
-
-    @property
-    def values(self) -> sp.csr_array:
-        """Shape (n, p)."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """One for each of the p."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +42,6 @@ class FeatureMatrix:
     origin: npt.NDArray[np.int64] | None = None
 
     @classmethod
-    def arranged(
-        cls, blocks: Sequence[ColumnBlock], rows: pl.DataFrame, events: pl.DataFrame | None
-    ) -> FeatureMatrix:
-        """Put blocks of columns side by side, in the one order of columns."""
-        columns = [column for block in blocks for column in block.columns]
-        filled = [block.values for block in blocks if block.columns]
-        if not filled:
-            values = sp.csr_array((rows.height, 0))
-        elif len(filled) == 1:
-            values = filled[0]
-        else:
-            values = sp.csr_array(sp.hstack(filled, format="csr"))
-        order = sorted(range(len(columns)), key=lambda i: columns[i].order)
-        ordered = tuple(columns[i] for i in order)
-        if order != list(range(len(columns))):
-            values = values[:, order]
-            values.sort_indices()
-        kept = () if events is None else (events,)
-        return cls(values, ordered, rows, kept, np.zeros(rows.height, dtype=np.int64))
-
-    @classmethod
     def concat(cls, parts: Iterable[FeatureMatrix]) -> FeatureMatrix:
         """Put rows of several matrices below each other; columns are the union of theirs.
 
@@ -86,22 +53,14 @@ class FeatureMatrix:
         parts = list(parts)
         if not parts:
             raise InputError(Fault("matrices", "none", "at least one"))
-        columns = sorted({one for part in parts for one in part.columns}, key=lambda one: one.order)
+        columns = sorted(set().union(*(part.columns for part in parts)), key=lambda one: one.order)
         place = {one: number for number, one in enumerate(columns)}
         indices = [
-            np.array([place[one] for one in part.columns], dtype=np.int32)[part.values.indices]
+            np.fromiter(map(place.__getitem__, part.columns), np.int32)[part.values.indices]
             for part in parts
         ]
-        lengths = [np.diff(part.values.indptr) for part in parts]
         rows = pl.concat([part.rows for part in parts])
-        values = sp.csr_array(
-            (
-                np.concatenate([part.values.data for part in parts]),
-                np.concatenate(indices),
-                np.concatenate([[0], *lengths]).cumsum(),
-            ),
-            shape=(rows.height, len(columns)),
-        )
+        values = stack([part.values for part in parts], indices, len(columns))
         if all(part.events for part in parts if part.rows.height):
             events = tuple(one for part in parts for one in part.events)
         else:

@@ -24,14 +24,14 @@ class Record:
 
     Parameters
     ----------
-    codes
-        Text or categorical, one per event.
+    codes, values
+        One per event, as the frame has them; codes are text or categorical.
     """
 
     subject: Ints
     times_us: Ints
     codes: pl.Series
-    values: npt.NDArray[np.floating]
+    values: pl.Series
 
     @classmethod
     def of(cls, events: pl.DataFrame) -> Record:
@@ -63,7 +63,7 @@ class Record:
             events["subject_id"].to_numpy(),
             (times.fill_null(TIMELESS) if times.null_count() else times).to_numpy(),
             events["code"],
-            events["numeric_value"].to_numpy(),
+            events["numeric_value"],
         )
 
     def _in_order(self) -> bool:
@@ -146,7 +146,7 @@ def cut_runs(
         np.append(new[1:], key.size) if new.size else new,
         np.searchsorted(of_run, np.arange(first.size + 1) * max(len(names), 1)),
         times,
-        Measured.of(record.values[chosen], times),
+        Measured.of(record.values.gather(chosen).to_numpy(), times),
     )
 
 
@@ -154,12 +154,10 @@ def _numbered(codes: pl.Series, chosen: Ints) -> tuple[list[str], Ints]:
     """Return the distinct codes of the chosen events, sorted, and the number of each event's."""
     if not chosen.size:
         return [], np.zeros(0, dtype=np.int64)
+    codes = codes.gather(chosen)
     if not isinstance(codes.dtype, pl.Categorical | pl.Enum):
-        codes = codes.gather(chosen).cast(pl.Categorical())
-        numbers = codes.to_physical().to_numpy()
-    else:
-        numbers = codes.to_physical().to_numpy().take(chosen)
-        codes = codes.gather(chosen)
+        codes = codes.cast(pl.Categorical())
+    numbers = codes.to_physical().to_numpy()
     place = np.full(int(numbers.max()) + 1, -1, dtype=np.int64)
     place[numbers] = np.arange(numbers.size)
     used = np.flatnonzero(place >= 0)
@@ -172,6 +170,9 @@ def _numbered(codes: pl.Series, chosen: Ints) -> tuple[list[str], Ints]:
 def _wanted(
     names: list[str], include: tuple[str, ...], exclude: tuple[str, ...], timeless: bool
 ) -> npt.NDArray[np.bool_]:
+    if include == ("*",) and not exclude and not timeless:
+        return np.ones(len(names), dtype=np.bool_)
+
     def matches(name: str, patterns: tuple[str, ...]) -> bool:
         return any(name == one or fnmatchcase(name, one) for one in patterns)
 

@@ -1,0 +1,194 @@
+"""What each row can see, aggregated into cells, a block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from osler.features.column import Column
+from osler.features.runs import Runs
+from osler.features.slices import Bools, Floats, Ints, Slices, bisect, ranges
+
+Places = npt.NDArray[np.int32]
+
+CELLS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The windows and aggregations of every code: what a raw column number means.
+
+    A raw column is `code x width + window x aggregations + aggregation`.
+    """
+
+    windows: tuple[str, ...]
+    lengths_us: tuple[int | None, ...]
+    aggregations: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Raw columns of one code."""
+        return len(self.windows) * len(self.aggregations)
+
+    def column(self, names: Sequence[str], raw: int) -> Column:
+        """Return the column that a raw one is."""
+        code, rest = divmod(raw, self.width)
+        window, aggregation = divmod(rest, len(self.aggregations))
+        return Column(names[code], self.windows[window], self.aggregations[aggregation])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What each row can see.
+
+    Parameters
+    ----------
+    stretch : shape (n,)
+        Which stretch of `runs` holds a row's events.
+    until_us : shape (n,)
+        Prediction times.
+    something : shape (n,)
+        Whether the row sees any event.
+    """
+
+    runs: Runs
+    stretch: Ints
+    until_us: Ints
+    something: Bools
+
+    def candidates(self) -> Ints:
+        """Return how many runs each row may see."""
+        if not self.runs.code.size:
+            return np.zeros(self.stretch.size, dtype=np.int64)
+        bounds = self.runs.of_stretch
+        counts = bounds[self.stretch + 1] - bounds[self.stretch]
+        return np.where(self.something, counts, 0)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Cells of one shard, by raw column.
+
+    Parameters
+    ----------
+    values : shape (n, names x width)
+        Rows in the order in which they were asked.
+    used : shape (names x width,)
+        Raw columns with a cell.
+    """
+
+    values: sp.csr_array
+    names: list[str]
+    used: Bools
+
+
+def cells(seen: Seen, grid: Grid, order: Ints) -> Piece:
+    """Compute all cells.
+
+    Parameters
+    ----------
+    order
+        Position, among the rows asked for, of each row of `seen`.
+    """
+    candidates = seen.candidates()
+    if not grid.width:
+        candidates[:] = 0
+    raw_columns = len(seen.runs.names) * grid.width
+    used = np.zeros(raw_columns, dtype=np.bool_)
+    data: list[Floats] = [np.zeros(0)]
+    places: list[Places] = [np.zeros(0, dtype=np.int32)]
+    per_row: list[Ints] = [np.zeros(1, dtype=np.int64)]
+    for low, high in _blocks(candidates, max(1, CELLS_AT_ONCE // max(grid.width, 1))):
+        numbers, column, counts = _block(seen, candidates, low, high, grid)
+        used[column] = True
+        data.append(numbers)
+        places.append(column)
+        per_row.append(counts)
+    indptr = np.concatenate(per_row).cumsum()
+    shape = (order.size, raw_columns)
+    values = sp.csr_array((np.concatenate(data), np.concatenate(places), indptr), shape=shape)
+    if (order[1:] < order[:-1]).any():
+        values = values[np.argsort(order)]
+    return Piece(values, seen.runs.names, used)
+
+
+def _blocks(candidates: Ints, budget: int) -> Iterator[tuple[int, int]]:
+    """Cut the rows where about `budget` candidates are full."""
+    ends = np.cumsum(candidates)
+    low = 0
+    while low < candidates.size:
+        done = int(ends[low - 1]) if low else 0
+        high = max(low + 1, int(np.searchsorted(ends, done + budget, side="right")))
+        yield low, high
+        low = high
+
+
+def _block(
+    seen: Seen, candidates: Ints, low: int, high: int, grid: Grid
+) -> tuple[Floats, Places, Ints]:
+    """Return cells, their raw columns and how many each row has, for rows low to high."""
+    runs, counts = seen.runs, candidates[low:high]
+    run = ranges(np.where(counts > 0, runs.of_stretch[seen.stretch[low:high]], 0), counts)
+    until = np.repeat(seen.until_us[low:high], counts)
+    numbers = np.zeros((run.size, grid.width))
+    present = np.zeros((run.size, grid.width), dtype=np.bool_)
+    for window, length in enumerate(grid.lengths_us):
+        first, end = _inside(runs, run, until, length)
+        some: Any = np.flatnonzero(end > first)
+        if some.size == run.size:
+            some = slice(None)
+        slices = Slices(runs.measured, runs.times_us, first[some], end[some], until[some])
+        at = window * len(grid.aggregations)
+        for offset, name in enumerate(grid.aggregations, start=at):
+            numbers[some, offset], present[some, offset] = slices.aggregate(name)
+    of_code = (runs.code[run] * grid.width).astype(np.int32)
+    column: Places = of_code[:, None] + np.arange(grid.width).astype(np.int32)
+    row = np.repeat(np.arange(high - low), counts)
+    per_row = np.bincount(row, present.sum(axis=1), minlength=high - low).astype(np.int64)
+    return numbers[present], column[present], per_row
+
+
+def _inside(runs: Runs, run: Ints, until: Ints, length_us: int | None) -> tuple[Ints, Ints]:
+    """Return the slice of each run that lies in (until - length, until]."""
+    first, end = runs.start[run], runs.end[run]
+    late = np.flatnonzero(runs.times_us[end - 1] > until)
+    end[late] = bisect(runs.times_us, first[late], end[late], until[late])
+    if length_us is not None:
+        since = until - length_us
+        early = np.flatnonzero(runs.times_us[first] <= since)
+        first[early] = bisect(runs.times_us, first[early], end[early], since[early])
+    return first, end
+
+
+def join(pieces: Sequence[Piece], grid: Grid) -> tuple[sp.csr_array, list[Column]]:
+    """Put the rows of shards below each other; columns are those that any of them has."""
+    names = sorted(set().union(*(piece.names for piece in pieces)))
+    place = {name: number for number, name in enumerate(names)}
+    raw = [_raw_columns(piece, place, grid) for piece in pieces]
+    used = np.zeros(len(names) * grid.width, dtype=np.bool_)
+    for piece, to in zip(pieces, raw, strict=True):
+        used[to[piece.used]] = True
+    number = (np.cumsum(used) - 1).astype(np.int32)
+    columns = [grid.column(names, one) for one in np.flatnonzero(used).tolist()]
+    indices = [number[to][piece.values.indices] for piece, to in zip(pieces, raw, strict=True)]
+    return stack([piece.values for piece in pieces], indices, len(columns)), columns
+
+
+def _raw_columns(piece: Piece, place: dict[str, int], grid: Grid) -> Ints:
+    """Return the raw column among all names of each raw column of the piece."""
+    code = np.array([place[name] for name in piece.names], dtype=np.int64)
+    return (code[:, None] * grid.width + np.arange(grid.width)).ravel()
+
+
+def stack(parts: Sequence[sp.csr_array], indices: Sequence[Places], width: int) -> sp.csr_array:
+    """Put sparse rows below each other, with new column numbers for the cells of each part."""
+    lengths = [np.diff(part.indptr) for part in parts]
+    indptr = np.concatenate([[0], *lengths]).cumsum()
+    data = np.concatenate([np.zeros(0), *(part.data for part in parts)])
+    places = np.concatenate([np.zeros(0, dtype=np.int32), *indices])
+    return sp.csr_array((data, places, indptr), shape=(indptr.size - 1, width))
