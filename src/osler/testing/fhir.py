@@ -108,7 +108,12 @@ def _observation(name: str, code: tuple[str, str, str], value: float, day: date)
         "subject": {"reference": f"Patient/{name}"},
         "code": {"coding": [{"system": LOINC, "code": code[0], "display": code[1]}]},
         "effectiveDateTime": day.isoformat(),
-        "valueQuantity": {"value": round(value, 1), "unit": code[2], "system": UCUM, "code": code[2]},
+        "valueQuantity": {
+            "value": round(value, 1),
+            "unit": code[2],
+            "system": UCUM,
+            "code": code[2],
+        },
     }
 
 

@@ -63,12 +63,12 @@ def load(
             mapping=mapping,
             samples=samples,
         )
-        before = 0
+        before = events = 0
         for batch in track(source.read(request), f"Loading {format_name}, batches"):
             taken = session.append(batch.events, batch.codes)
             _count_erased(report, batch.events.height, taken, report.loaded - before)
-            before = report.loaded
-        if not report.loaded:
+            before, events = report.loaded, events + taken
+        if not events:
             session.abandon()
     return report
 

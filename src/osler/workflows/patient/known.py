@@ -45,19 +45,23 @@ def _line(row: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
     code, time = row["code"], row["time"]
     return {
         "what": "Born" if code == BIRTH else descriptions.get(code) or in_words(code),
-        "value": value_in_words(code, row["numeric_value"], row["text_value"]),
+        "value": value_in_words(
+            code, row["numeric_value"], row["text_value"], described=code in descriptions
+        ),
         "date": None if time is None else time.date().isoformat(),
         "code": code,
         "times": row["times"],
     }
 
 
-def value_in_words(code: str, numeric: float | None, text: str | None) -> str:
-    """Return an event's value with its unit, else its text, else the rest of its code."""
+def value_in_words(
+    code: str, numeric: float | None, text: str | None, *, described: bool = False
+) -> str:
+    """Return an event's value with its unit, else its text, else what its name leaves of its code."""
     parts = code.split("//")
     if numeric is not None:
         unit = parts[2] if len(parts) > 2 else ""
         return f"{numeric:.4g} {unit}".strip()
     if text:
         return text
-    return parts[-1].replace("_", " ") if len(parts) > 1 else ""
+    return "" if described or len(parts) < 3 else parts[-1].replace("_", " ")

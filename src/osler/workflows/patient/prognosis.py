@@ -42,6 +42,8 @@ class Prognosis:
         What most of the cohort had recorded and this patient has not.
     groups
         The patient's groups, and how well the model did in each.
+    until
+        The prediction time: nothing later was used; None when there was no prediction.
     not_assessed
         Why there is nothing, when there is nothing.
     """
@@ -51,6 +53,7 @@ class Prognosis:
     curves: dict[str, Any] | None = None
     missing: tuple[str, ...] = ()
     groups: tuple[dict[str, Any], ...] = ()
+    until: Any = None
     not_assessed: tuple[NotAssessed, ...] = ()
 
 
@@ -155,10 +158,14 @@ def _speak(
     usual = {one["code"]: one["share"] for one in run.results["variables"]}
     return Prognosis(
         findings=findings,
-        summary=_summary(run, horizons, causes, value, low, high),
+        summary={
+            **_summary(run, horizons, causes, value, low, high),
+            "from": _time_zero(run, patient.prediction_time),
+        },
         curves=_curves(run, fitted, part, causes),
         missing=tuple(missing_for(part, known, usual)),
         groups=tuple(_standing(run, patient.groups)),
+        until=patient.prediction_time,
     )
 
 
@@ -257,6 +264,12 @@ def per_hundred(value: float) -> str:
     if 0.995 <= value < 1:
         return ">99"
     return f"{100 * value:.0f}"
+
+
+def _time_zero(run: SavedRun, moment: Any) -> str:
+    trigger = run.study.task.get("trigger")
+    name = in_words(trigger).lower() if isinstance(trigger, str) else "the prediction"
+    return f"{name}, {moment.date().isoformat()}"
 
 
 def _summary(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from osler.features import FeatureMatrix
 from osler.model import Reason
 from osler.workflows.patient.known import value_in_words
-from osler.workflows.study.wording import PRESENCE, Variable
+from osler.workflows.study.wording import AGE, PRESENCE, Variable
 
 MOST_REASONS = 8
 SMALLEST_EFFECT = 0.0005
@@ -52,8 +52,8 @@ def _observation(
     if not events.height:
         return f"{variable.name}: not recorded", effect, "no event"
     last = events.row(-1, named=True)
-    level = _level(variable, matrix)
-    value = level or value_in_words(last["code"], last["numeric_value"], last["text_value"])
+    value = _level(variable, matrix) or _years(variable, matrix)
+    value = value or value_in_words(last["code"], last["numeric_value"], last["text_value"])
     what = f"{variable.name}: {value}" if value and value != variable.name else variable.name
     return what, effect, _cite(events)
 
@@ -65,6 +65,12 @@ def _level(variable: Variable, matrix: FeatureMatrix) -> str:
         if matrix.columns[column].aggregation in PRESENCE and matrix.values[0, column]
     ]
     return ", ".join(held)
+
+
+def _years(variable: Variable, matrix: FeatureMatrix) -> str:
+    if variable.code != AGE:
+        return ""
+    return f"{matrix.values[0, variable.columns[0]]:.1f} years"
 
 
 def _cite(events: pl.DataFrame) -> str:

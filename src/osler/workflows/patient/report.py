@@ -116,7 +116,9 @@ def assemble(
             "not_assessed": [
                 {"what": one.what, "why": one.why} for one in _not_assessed(told, bool(runs))
             ],
-            "timeline": known(events, descriptions),
+            "timeline": known(events, descriptions, first.until),
+            "scope": _once(line for run in runs for line in run.results["scope"]),
+            "limits": _once(line for run in runs for line in run.results["limits"]),
             "provenance": vars(provenance),
         }
     )

@@ -15,7 +15,7 @@ from scipy import sparse
 
 PRESENCE = ("count", "any")
 MOST_LEVELS = 40
-UNITS_IN_WORDS = {"years": "years", "mm": "mm"}
+AGE = "AGE"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def in_words(code: str) -> str:
     >>> in_words("LAB//creatinine//mg/dL")
     'Lab creatinine'
     """
+    if code == AGE:
+        return "Age"
     parts = code.split("//")
     words = " ".join(parts[:2]).replace("_", " ").split()
     kept = [word if word.isupper() and len(word) <= 4 else word.lower() for word in words]
@@ -102,6 +104,7 @@ def _variable(
             levels[position] = descriptions.get(full) or full.rpartition("//")[2].replace("_", " ")
     parts = code.split("//")
     unit = parts[2] if len(parts) > 2 and not categorical else ""
+    unit = "years" if code == AGE else unit
     name = descriptions.get(code) or in_words(code)
     return Variable(name, code, tuple(positions), levels, unit)
 
