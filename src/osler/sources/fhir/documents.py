@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -156,8 +157,7 @@ def _documents(stream: BinaryIO, where: str, lines: bool) -> Iterator[Any]:
 
 
 def _values(first: bytes | None, stream: BinaryIO) -> Iterator[Any]:
-    line = first
-    while line != b"" or line is first:
+    for line in chain([first], iter(lambda: _line(stream), b"")):
         if line is None:
             yield LINE_TOO_LONG
         elif line.strip():
@@ -165,7 +165,6 @@ def _values(first: bytes | None, stream: BinaryIO) -> Iterator[Any]:
                 yield decode(line, MALFORMED_LINE)
             except Malformed as error:
                 yield str(error)
-        line = _line(stream)
 
 
 def _line(stream: BinaryIO) -> bytes | None:
@@ -231,7 +230,7 @@ def resources_of(document: Any) -> Iterator[Found]:
         elif not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
             yield Found(None, fault=NOT_A_RESOURCE)
         elif value["resourceType"] == "Bundle":
-            entries = value.get("entry") or []
+            entries = value.get("entry", [])
             if not isinstance(entries, list):
                 yield Found(None, fault=MALFORMED_BUNDLE)
                 continue
