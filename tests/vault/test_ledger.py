@@ -115,6 +115,15 @@ def test_a_record_torn_by_a_crash_is_cleared_by_the_next(filled) -> None:
         assert filled.verify().sound
 
 
+def test_bytes_after_the_last_record_that_no_crash_leaves_are_damage(filled) -> None:
+    """Only the beginning of a record, or empty room for one, can be left by a crash."""
+    with (filled.path / "ledger").open("ab") as stream:
+        stream.write(b"x")
+    assert not filled.verify().sound
+    with pytest.raises(Damaged, match="ledger"):
+        filled.open()
+
+
 def test_a_cut_ledger_is_noticed_by_the_head_outside(filled) -> None:
     """The ledger of before, put back, is refused by opening, by verifying and by an open handle."""
     vault, earlier = filled.open(), (filled.path / "ledger").read_bytes()

@@ -130,7 +130,7 @@ def test_a_retired_file_is_still_authenticated(filled) -> None:
         f"tables/{retired.name}: it is not the file that the manifest names",
     )
     retired.unlink()
-    assert filled.verify().sound
+    assert not filled.verify().sound
 
 
 def test_a_lock_that_holds_bytes_is_found(filled) -> None:

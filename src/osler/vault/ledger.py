@@ -247,3 +247,6 @@ def _frames(content: bytes) -> Iterator[tuple[int, int]]:
             return
         yield start, stop
         start = stop
+    rest = content[start:]
+    if any(rest) and not MAGIC.startswith(rest[: len(MAGIC)]):
+        raise Damaged("ledger: bytes at its end are of no record")

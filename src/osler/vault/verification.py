@@ -106,7 +106,7 @@ def _verify_once(path: Path, content: bytes, wrapping: bytes, heads: Heads) -> V
     for file in current.files:
         check.run(check.file, file)
     for retired in current.retired:
-        check.run(check.retired, retired.file)
+        check.run(check.digest, retired.file)
     check.run(check.locks)
     check.heads(head, heads)
     faults = tuple(dict.fromkeys(check.faults))
@@ -148,7 +148,7 @@ class _Check:
             raise Damaged(f"{self.current.keys.name}: its keys are not those of the files")
 
     def file(self, file: StoredFile) -> None:
-        self._digest(file)
+        self.digest(file)
         if file.key not in self.wrapped:
             return
         key = self.root.unwrap_data_key(self.wrapped[file.key], file.name, file.key)
@@ -156,10 +156,6 @@ class _Check:
             self._attachment(file, key)
         else:
             self._frame(file, key)
-
-    def retired(self, file: StoredFile) -> None:
-        if (self.path / file.name).exists():
-            self._digest(file)
 
     def locks(self) -> None:
         for lock in (self.path / LOCKS).glob("*"):
@@ -184,7 +180,7 @@ class _Check:
                     "this folder is an older copy of it"
                 )
 
-    def _digest(self, file: StoredFile) -> None:
+    def digest(self, file: StoredFile) -> None:
         whole, size = hashlib.sha256(), 0
         try:
             with (self.path / file.name).open("rb") as stream:
