@@ -55,7 +55,7 @@ def test_clustered_rows_widen_the_interval(world):
     """Repeating every subject ten times narrows the interval unless the subjects are named."""
     made = world(200, seed=1)
     y, p = np.repeat(made.y["event"] == 1, 10), np.repeat(made.hazard / 2, 10).clip(0, 1)
-    subjects = np.repeat(np.arange(200), 10)
+    subjects = np.repeat(["a", *map(str, range(199))], 10)
     naive = binary(y, p, bootstrap=200)["auroc"]
     honest = binary(y, p, bootstrap=200, subjects=subjects)["auroc"]
     assert honest.value == naive.value

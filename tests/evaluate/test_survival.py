@@ -262,6 +262,8 @@ def nan_in(array):
         (lambda a: {"thresholds": [1.5]}, "thresholds"),
         (lambda a: {"horizons": [7.0]}, "not among the times"),
         (lambda a: {"subjects": [1, 2]}, "subjects: 2 entries"),
+        (lambda a: {"subjects": 7}, "subjects: a single value"),
+        (lambda a: {"subjects": [None, *range(49)]}, "1 rows without a subject"),
     ],
 )
 def test_wrong_input_is_named(world, change, message):

@@ -82,10 +82,9 @@ def net_benefit(
     if not asked:
         checking.fault("thresholds", "none", "at least one")
     judged, outcome = judged_of(checking, y, risk, horizon, cause)
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", judged.predicted.size)
+    drawn = checking.subjects(subjects, judged.predicted.size)
     checking.done()
-    resamples = Resamples.of(judged.predicted.size, bootstrap, seed, subjects)
+    resamples = Resamples.of(judged.predicted.size, bootstrap, seed, drawn)
     measured = benefits(judged.predicted, judged.observed, outcome, horizon, cause or 1, asked)
     draws = resamples.means(np.column_stack([worth for _, worth in measured]))
     if label is None and horizon is not None:

@@ -14,12 +14,10 @@ from osler.evaluate.calibration import Judged
 from osler.evaluate.calibration_bins import judged_of
 from osler.evaluate.concordance import Pairs, binary_pairs, concordance, rows_of, uno_pairs
 from osler.evaluate.curves import Censoring, RiskSets, followed_to
-from osler.evaluate.inputs import Checking, Floats, Ints, Outcome
+from osler.evaluate.inputs import WORDS_FOR_MISSING, Checking, Floats, Ints, Outcome
 from osler.model import Estimate
 
 UNKNOWN = "unknown"
-# How NaN and the missing marks of numpy and pandas read as text.
-WORDS_FOR_MISSING = ("", "nan", "NaN", "NaT", "<NA>")
 MOST_LEVELS = 50
 COMPARED = ("uno_c", "auroc", "calibration_in_the_large")
 FEWEST_EVENTS_FOR_C = 5
@@ -151,8 +149,7 @@ def groups(
         checking.fault("min_group", f"{min_group}", "1 or more")
     judged, outcome = judged_of(checking, y, risk, horizon, cause)
     n = judged.predicted.size
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", n)
+    drawn = checking.subjects(subjects, n)
     asked = _asked(checking, variables, by)
     labels = {name: _labels(checking, variables, name, n) for names in asked for name in names}
     train = outcome if y_train is None else checking.outcome(y_train, "y_train")
@@ -163,10 +160,10 @@ def groups(
         horizon,
         cause or 1,
         _pairs_of(judged, outcome, train, horizon, cause),
-        Resamples.of(n, bootstrap, seed, subjects),
+        Resamples.of(n, bootstrap, seed, drawn),
         level,
     )
-    who = np.arange(n) if subjects is None else np.unique(subjects, return_inverse=True)[1]
+    who = np.arange(n) if drawn is None else drawn
     cells = [cell for names in asked for cell in _cells(names, labels)]
     shown = sum(_size(who, index) >= min_group for _, index in cells)
     everyone = _measured(whole, np.arange(n))
@@ -176,7 +173,7 @@ def groups(
         else GroupRow(cell, f"<{min_group}", None, True, {})
         for cell, index in cells
     ]
-    if subjects is not None:
+    if drawn is not None:
         rows = [
             row if row.suppressed else _counted(row, _size(who, index))
             for row, (_, index) in zip(rows, cells, strict=True)

@@ -95,13 +95,12 @@ def calibration_table(
         checking.fault("bins", f"{bins}", "2 to 100")
     judged, outcome = judged_of(checking, y, risk, horizon, cause)
     predicted = judged.predicted
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", predicted.size)
+    drawn = checking.subjects(subjects, predicted.size)
     checking.done()
     edges = np.unique(np.quantile(predicted, np.linspace(0, 1, bins + 1)[1:-1]))
     number = np.searchsorted(edges, predicted, side="right")
     rows = [np.flatnonzero(number == one) for one in np.unique(number)]
-    resamples = Resamples.of(predicted.size, bootstrap, seed, subjects)
+    resamples = Resamples.of(predicted.size, bootstrap, seed, drawn)
     found = calibration_metrics(judged, resamples)
     return CalibrationTable(
         tuple(_bin(judged, outcome, index, horizon, cause, level) for index in rows),

@@ -62,10 +62,9 @@ def compare(
     checking.done()
     structured = getattr(getattr(y, "dtype", None), "names", None) is not None
     rows = len(y)
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", rows)
+    drawn = checking.subjects(subjects, rows)
     checking.done()
-    resamples = Resamples.of(rows, bootstrap, seed, subjects)
+    resamples = Resamples.of(rows, bootstrap, seed, drawn)
     pair = [
         _measured(metric, y, given, where, structured, y_train, times, cause, resamples)
         for given, where in ((first, "first"), (second, "second"))

@@ -18,12 +18,6 @@ def left_limit(steps: Floats, values: Floats, at: Floats, start: float) -> Float
     return np.concatenate([[start], values])[index]
 
 
-def step_value(steps: Floats, values: Floats, at: Floats, start: float) -> Floats:
-    """Return a right-continuous step function at the given times."""
-    index = np.searchsorted(steps, at, side="right")
-    return np.concatenate([[start], values])[index]
-
-
 @dataclass(frozen=True)
 class Censoring:
     """The chance of still being under observation, by Kaplan–Meier of the censoring times.

@@ -18,6 +18,8 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 # Predictions come through sums and interpolations; what lies outside by less is rounding.
 ROUNDING = 1e-6
 MOST_BOOTSTRAPS = 100_000
+# How NaN and the missing marks of numpy and pandas read as text.
+WORDS_FOR_MISSING = ("", "nan", "NaN", "NaT", "<NA>")
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,25 @@ class Checking:
 
     def same_length(self, given: Any, where: str, rows: int) -> None:
         """Note an array that has not one entry per row."""
-        if len(given) != rows:
+        if not hasattr(given, "__len__"):
+            self.fault(where, "a single value", f"{rows} entries, one per row of y")
+        elif len(given) != rows:
             self.fault(where, f"{len(given)} entries", f"{rows}, one per row of y")
+
+    def subjects(self, given: Any, rows: int) -> Ints | None:
+        """Return the subject of each row as integers 0.., None when rows are subjects."""
+        if given is None:
+            return None
+        before = len(self.faults)
+        self.same_length(given, "subjects", rows)
+        if len(self.faults) > before:
+            return None
+        named = list(given)
+        missing = sum(one is None or str(one) in WORDS_FOR_MISSING for one in named)
+        if missing:
+            self.fault("subjects", f"{missing} rows without a subject", "the subject of each row")
+        codes: dict[Any, int] = {}
+        return np.array([codes.setdefault(str(one), len(codes)) for one in named], np.int64)
 
     def labels(self, given: Any, where: str) -> Floats:
         """Return 0/1 outcomes."""

@@ -71,10 +71,9 @@ def binary(
     if threshold is not None and not 0 <= threshold <= 1:
         checking.fault("threshold", "outside 0 to 1", "a probability")
     labels, risk = labelled(checking, y, p)
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", labels.size)
+    drawn = checking.subjects(subjects, labels.size)
     checking.done()
-    resamples = Resamples.of(labels.size, bootstrap, seed, subjects)
+    resamples = Resamples.of(labels.size, bootstrap, seed, drawn)
     found = measure_labels(labels, risk, resamples, asked, threshold)
     return {name: measured.estimate(level) for name, measured in found.items()}
 

@@ -179,10 +179,9 @@ def _told(
 ) -> dict[str, Estimate]:
     checking.settings(level, bootstrap)
     asked = checking.thresholds(thresholds)
-    if subjects is not None:
-        checking.same_length(subjects, "subjects", len(prepared.outcome))
+    drawn = checking.subjects(subjects, len(prepared.outcome))
     checking.done()
-    resamples = Resamples.of(len(prepared.outcome), bootstrap, seed, subjects)
+    resamples = Resamples.of(len(prepared.outcome), bootstrap, seed, drawn)
     found = measure(prepared, resamples, asked)
     return {name: measured.estimate(level) for name, measured in found.items()}
 
