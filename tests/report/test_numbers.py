@@ -109,7 +109,7 @@ def test_counts_and_dates() -> None:
         ("auc_1826d", "AUC, 5 years"),
         ("ici_30d", "Integrated calibration index, 30 days"),
         ("calibration_slope_365d", "Calibration slope, 1 year"),
-        ("group_uno_c", "Uno's C, worst group"),
+        ("group_uno_c", "Uno's C, each group"),
         ("something_new", "Something new"),
         ("group_", "Group"),
     ],

@@ -79,6 +79,16 @@ def test_reasons_are_those_of_the_middle_horizon(report: Json) -> None:
     assert all("within 10 years" in heading for heading in headings)
 
 
+def test_absent_words_leave_no_dash(report: Json) -> None:
+    """What time counts from is left out when it is not given, and a value is not told twice."""
+    del report["summary"]["from"]
+    report["timeline"] = [{"what": "HER2 status negative", "value": "negative", "date": None}]
+    told = text_of(patient_html(report))
+    assert "counted from" not in told
+    assert "HER2 status negative What" not in told
+    assert "no date HER2 status negative Findings" in told
+
+
 def test_gaps_are_told(report: Json) -> None:
     """What was missing, what was not assessed and for whom the model is worse stand on the page."""
     html = patient_html(report)

@@ -88,6 +88,14 @@ def test_table_one_tells_what_is_missing(results: Json) -> None:
     assert "Tumour size , median (quartiles) 23 (17 to 30) mm 19" in told
 
 
+def test_model_is_told_without_code(results: Json) -> None:
+    """What the model is stands in the provenance, in rows; its notes stand with its numbers."""
+    html = study_html(results)
+    assert '<th scope="row">model › chosen › 1 › penalty</th><td>100.0</td>' in html
+    assert "Beyond the last event the curves stay flat." in html
+    assert "{&#39;" not in html
+
+
 def test_selected_model_is_marked(results: Json) -> None:
     """The column of the selected model alone says so."""
     html = study_html(results)

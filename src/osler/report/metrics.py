@@ -8,7 +8,17 @@ from typing import Any
 
 from osler.report.cells import range_cell, span
 from osler.report.names import MAIN, METRICS, family_of, group_words, metric_of, words
-from osler.report.numbers import UNKNOWN, as_dict, decimal, dicts, estimate, finite, plain, whole
+from osler.report.numbers import (
+    UNKNOWN,
+    as_dict,
+    decimal,
+    dicts,
+    estimate,
+    finite,
+    maybe,
+    plain,
+    whole,
+)
 
 Json = Mapping[str, Any]
 
@@ -102,7 +112,7 @@ def comparisons(rows: Any) -> list[dict[str, Any]]:
     """Return differences between models, with a line at no difference."""
     entries = dicts(rows)
     return [
-        {"what": words(entry.get("what")), "meaning": plain(entry.get("meaning") or ""), **cell}
+        {"what": words(entry.get("what")), "meaning": maybe(entry.get("meaning")), **cell}
         for entry, cell in zip(entries, cells(entries, 0.0), strict=True)
     ]
 

@@ -83,13 +83,13 @@ def metric_of(metric: str) -> Metric:
     Examples
     --------
     >>> metric_of("uno_c").name, metric_of("auc_3652d").name, metric_of("group_oe").name
-    ("Uno's C", 'AUC, 10 years', 'Observed over predicted, worst group')
+    ("Uno's C", 'AUC, 10 years', 'Observed over predicted, each group')
     >>> metric_of("lift_at_5").name
     'Lift at 5'
     """
     if metric.startswith("group_") and metric.removeprefix("group_"):
         known = metric_of(metric.removeprefix("group_"))
-        return Metric(f"{known.name}, worst group", known.says, known.neutral)
+        return Metric(f"{known.name}, each group", known.says, known.neutral)
     family, timed = family_of(metric), _TIMED.match(metric)
     known = METRICS.get(family, Metric(words(family)))
     if timed is None:

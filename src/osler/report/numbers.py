@@ -69,6 +69,11 @@ def plain(value: Any) -> str:
     return UNKNOWN if value is None or value == "" or isinstance(value, float) else str(value)
 
 
+def maybe(value: Any) -> str:
+    """Return any value as `plain` does, and nothing as nothing."""
+    return "" if value is None or value == "" else plain(value)
+
+
 def whole(value: Any) -> str:
     """Return a count with its thousands set apart.
 

@@ -17,6 +17,7 @@ from osler.report.numbers import (
     dicts,
     estimate,
     finite,
+    maybe,
     out_of_100,
     people_of_100,
     plain,
@@ -63,14 +64,14 @@ def _content(report: Json) -> dict[str, Any]:
     curves = report.get("curves") if summary else None
     label = f"Probability of each cause over time. {charts.curve_words(curves)}."
     return {
-        "title": plain(report.get("title") or "What will probably happen"),
+        "title": plain(report.get("title") or _title(summary)),
         "subject": UNKNOWN if report.get("subject_id") is None else str(report["subject_id"]),
         "generated": day(report.get("generated_at")),
         "warnings": texts(report.get("warnings")),
         "scope": texts(report.get("scope")),
-        "sentence": plain(summary.get("sentence") or ""),
+        "sentence": maybe(summary.get("sentence")),
         "people": str(summary.get("people") or "people"),
-        "since": plain(summary.get("from") or ""),
+        "since": maybe(summary.get("from")),
         "silent": _silence(report),
         "horizons": [_horizon(entry) for entry in dicts(summary.get("horizons"))],
         "risks": _risks(summary),
@@ -86,6 +87,10 @@ def _content(report: Json) -> dict[str, Any]:
         "limits": texts(report.get("limits")),
         "provenance": flat(report.get("provenance")),
     }
+
+
+def _title(summary: Json) -> str:
+    return "What will probably happen" if summary.get("horizons") else "What is known"
 
 
 def summary_of(report: Json) -> Json:
@@ -120,7 +125,7 @@ def _silence(report: Json) -> list[str]:
 def _horizon(entry: Json) -> dict[str, Any]:
     causes = dicts(entry.get("causes"))
     counts = people_of_100([cause.get("value") for cause in causes])
-    label = plain(entry.get("label") or "")
+    label = maybe(entry.get("label"))
     told = [f"{out_of_100(c.get('value'))} {words(c.get('cause')).lower()}" for c in causes]
     after = f" after {label}" if label else ""
     return {
@@ -165,7 +170,7 @@ def _risks(summary: Json) -> dict[str, Any] | None:
     top = next((scale for scale in RISK_SCALES if scale >= highest), 1.0)
     rows = [
         {
-            "horizon": plain(horizon.get("label") or "") if position == 0 else "",
+            "horizon": maybe(horizon.get("label")) if position == 0 else "",
             "cause": words(cause.get("cause")),
             "value": out_of_100(cause.get("value")),
             "interval": range_of_100(cause.get("low"), cause.get("high")),
@@ -201,7 +206,7 @@ def _driver(finding: Json) -> dict[str, Any]:
         "rows": [
             {
                 "what": plain(reason.get("what")),
-                "source": plain(reason.get("source") or ""),
+                "source": maybe(reason.get("source")),
                 "direction": direction(effect),
                 "effect": _effect_words(effect, share),
                 "picture": bar_cell(effect, largest, diverging=True),
@@ -234,12 +239,14 @@ def direction(effect: float | None) -> str:
 
 
 def _known(entry: Json) -> dict[str, str]:
-    value = "" if entry.get("value") in (None, "") else plain(entry.get("value"))
-    unit = str(entry.get("unit") or "")
+    what, value = plain(entry.get("what")), maybe(entry.get("value"))
+    if what.lower().endswith(value.lower()):
+        value = ""
+    unit = maybe(entry.get("unit")) if value else ""
     times = finite(entry.get("times"))
     return {
         "date": day(entry.get("date")) if entry.get("date") else "",
-        "what": plain(entry.get("what")),
+        "what": what,
         "value": f"{value} {unit}".strip(),
         "times": f"recorded {whole(times)} times" if times is not None and times > 1 else "",
     }

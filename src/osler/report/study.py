@@ -24,6 +24,7 @@ from osler.report.numbers import (
     dicts,
     estimate,
     finite,
+    maybe,
     plain,
     texts,
     whole,
@@ -73,12 +74,12 @@ def _content(results: Json) -> dict[str, Any]:
         "calibration": _calibration(results),
         "net_benefit": _net_benefit(results),
         "groups": metrics.forest(results.get("groups"), overall),
-        "group_note": plain(results.get("group_note") or ""),
+        "group_note": maybe(results.get("group_note")),
         "sites": metrics.forest(_sites(results.get("sites")), overall),
         "importance": _importance(results.get("importance")),
         "leakage": [_check(entry) for entry in dicts(results.get("leakage"))],
         "limits": texts(results.get("limits")),
-        "provenance": flat(results.get("provenance")),
+        "provenance": [*flat(results.get("provenance")), *_model_rows(results)],
         "citation": citation(results),
     }
 
@@ -145,16 +146,15 @@ def _gate(entry: Json) -> dict[str, Any]:
         "value": plain(entry.get("value")) if value is None else decimal(value),
         "bound": bound if isinstance(bound, str) else " to ".join(map(plain, as_list(bound))),
         "passed": entry.get("passed") is True,
-        "why": plain(entry.get("why") or ""),
+        "why": maybe(entry.get("why")),
     }
 
 
-def how_judged(results: Json) -> str:
-    """Return on whom the models were judged, and what the selected one is."""
+def how_judged(results: Json) -> list[str]:
+    """Return on whom the models were judged, and what is to be said of the selected one."""
     model = as_dict(results.get("model"))
     judged = plain(model.get("validation") or "on people whom each model had not seen")
-    chosen = f" Chosen: {plain(model['chosen'])}." if model.get("chosen") else ""
-    return f"{judged[:1].upper()}{judged[1:]}.{chosen}"
+    return [f"{judged[:1].upper()}{judged[1:]}.", *texts(model.get("notes"))]
 
 
 def _calibration(results: Json) -> list[dict[str, Any]]:
@@ -226,6 +226,12 @@ def _benefit_row(entry: Json) -> dict[str, str]:
     }
 
 
+def _model_rows(results: Json) -> list[tuple[str, str]]:
+    """Return what the model is, as rows of the provenance."""
+    model = as_dict(results.get("model"))
+    return flat({"model": {key: model.get(key) for key in ("kind", "columns", "chosen")}})
+
+
 def _sites(rows: Any) -> list[dict[str, Any]]:
     return [{**entry, "group": {"centre": entry.get("site")}} for entry in dicts(rows)]
 
@@ -236,7 +242,7 @@ def _check(entry: Json) -> dict[str, str]:
         "check": words(entry.get("check")),
         "status": status if status in STATUS_WORDS else "warning",
         "words": STATUS_WORDS.get(status, status),
-        "detail": plain(entry.get("detail") or ""),
+        "detail": maybe(entry.get("detail")),
     }
 
 
@@ -248,7 +254,7 @@ def _importance(rows: Any) -> list[dict[str, Any]]:
     return [
         {
             "what": plain(entry.get("what")),
-            "code": plain(entry.get("code") or ""),
+            "code": maybe(entry.get("code")),
             "effect": decimal(100 * (finite(entry.get("effect")) or 0.0), 1),
             "picture": bar_cell(entry.get("effect"), largest, diverging=diverging),
         }
