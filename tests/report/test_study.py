@@ -9,7 +9,7 @@ import pytest
 
 from osler.report import study_html, study_text
 from osler.report.flow import flow
-from osler.report.metrics import main_rows, other_rows
+from osler.report.metrics import group_metrics, main_rows, other_rows
 from osler.report.study import citation, verdict
 
 Json = dict[str, Any]
@@ -141,6 +141,13 @@ def test_small_groups_are_told_and_not_shown(results: Json) -> None:
 def test_group_that_stands_out_is_named(results: Json) -> None:
     """A group whose difference is beyond chance is marked in words."""
     assert "stands out: Uno&#39;s C" in study_html(results)
+
+
+def test_groups_and_centres_show_discrimination_and_calibration(results: Json) -> None:
+    """A forest plot has one column of each kind; of unknown metrics the first two."""
+    assert group_metrics(results["groups"]) == ["uno_c", "oe"]
+    assert group_metrics(results["sites"]) == ["uno_c", "oe"]
+    assert group_metrics([{"metrics": {"a": {}, "b": {}, "c": {}}}]) == ["a", "b"]
 
 
 def test_model_that_misses_a_limit_does_not_speak(results: Json) -> None:

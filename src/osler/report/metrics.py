@@ -22,9 +22,11 @@ from osler.report.numbers import (
 
 Json = Mapping[str, Any]
 
-# What a column of a forest plot is, the first two of these that were measured.
-IN_GROUPS = ("uno_c", "auroc", "harrell_c", "oe", "calibration_in_the_large", "calibration_slope")
-MOST_GROUP_METRICS = 2
+# The columns of a forest plot: the first that was measured of each.
+IN_GROUPS = (
+    ("uno_c", "auroc", "harrell_c"),
+    ("oe", "calibration_in_the_large", "calibration_slope"),
+)
 
 
 def models(results: Json) -> list[dict[str, Any]]:
@@ -134,8 +136,8 @@ def forest(rows: Any, overall: Json) -> dict[str, Any] | None:
 def group_metrics(groups: Sequence[Json]) -> list[str]:
     """Return which metrics of groups are shown: those known to matter, else the first."""
     measured = list(dict.fromkeys(name for one in groups for name in as_dict(one.get("metrics"))))
-    chosen = [name for name in IN_GROUPS if name in measured] or measured
-    return chosen[:MOST_GROUP_METRICS]
+    chosen = [next((one for one in family if one in measured), None) for family in IN_GROUPS]
+    return [name for name in chosen if name] or measured[: len(IN_GROUPS)]
 
 
 def _column(name: str, groups: Sequence[Json], overall: Json) -> dict[str, Any]:
