@@ -8,6 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from osler.errors import Damaged, InputError, Refused
@@ -318,3 +320,21 @@ def test_another_writer_is_waited_for_only_so_long(filled) -> None:
         disk.locked(lock, "writes", 0.05),
     ):
         raise AssertionError
+
+
+@pytest.mark.parametrize("subject", [2**63, -(2**63) - 1, 10**30])
+def test_identifiers_beyond_64_bits_are_refused_unechoed(filled, subject: int) -> None:
+    """An identifier that no MEDS subject can have is the user's input, and is not repeated."""
+    vault = filled.open()
+    for act in (vault.subject_events, vault.audit, vault.erase, vault.attachments):
+        with pytest.raises(InputError, match="64 bits") as caught:
+            act(subject)
+        assert str(subject) not in str(caught.value)
+
+
+def test_subjects_come_as_any_iterable(filled) -> None:
+    """Ids of numpy, polars or Python may be named for an act."""
+    vault = filled.open(ANNA)
+    for subjects in (np.array([5, 6]), pl.Series([5, 6]), iter([5, 6]), {5, 6}):
+        vault.record("look", subjects=subjects)
+    assert [one["subjects"] for one in filled.open().audit(5) if one["user"] == "anna"] == [2] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from osler.errors import Damaged, KeyUnavailable
-from osler.vault import Key
+from osler.vault import Key, manifest
 
 
 def flipped(content: bytes, position: int) -> bytes:
@@ -197,3 +198,46 @@ def test_verification_needs_the_key(filled, tmp_path: Path) -> None:
     filled.path = tmp_path / "nothing"
     with pytest.raises(KeyUnavailable, match="no vault"):
         filled.verify()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"vault_id": "../../elsewhere"},
+        {"vault_id": 5},
+        {"generation": "2"},
+        {"epoch": None},
+        {"key_kind": "none"},
+        {"wrapped_root": "%%%"},
+        {"kdf": {}},
+        {"format": "other"},
+    ],
+)
+def test_a_forged_first_line_is_damage(filled, field: dict[str, object]) -> None:
+    """A first line with a right checksum but fields that nobody wrote is refused unread."""
+    line, rest = manifest.split((filled.path / "manifest").read_bytes())
+    fields = json.loads(line) | field
+    del fields["check"]
+    fields["check"] = manifest._check(fields)
+    (filled.path / "manifest").write_bytes(json.dumps(fields).encode() + b"\n" + rest)
+    with pytest.raises(Damaged, match="manifest"):
+        filled.open()
+
+
+def test_clearing_leftovers_never_follows_a_link(filled, tmp_path: Path) -> None:
+    """A link put into the vault does not lead the next writer to delete files elsewhere."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis").write_text("years of work")
+    (filled.path / "shards" / "link").symlink_to(tmp_path / "home")
+    filled.load(filled.people(99), "02")
+    assert (tmp_path / "home" / "thesis").exists()
+
+
+def test_a_copy_without_empty_files_and_folders_works(place) -> None:
+    """Locks and empty folders, which some ways of copying leave out, are made again."""
+    place.init()
+    for folder in ("locks", "shards", "tables", "attachments"):
+        shutil.rmtree(place.path / folder)
+    assert place.verify().sound
+    place.load(place.people(1), scan_of=1)
+    assert place.verify().sound

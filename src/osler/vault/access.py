@@ -53,8 +53,20 @@ class Pseudonyms:
         self._key = key
 
     def of(self, subject_id: int) -> bytes:
-        """Return the 16 bytes that stand for a subject."""
-        return self._keyed(b"subject", subject_id.to_bytes(8, "little", signed=True))
+        """Return the 16 bytes that stand for a subject.
+
+        Raises
+        ------
+        InputError
+            If it is not an integer of 64 bits.
+        """
+        try:
+            content = int(subject_id).to_bytes(8, "little", signed=True)
+        except (OverflowError, ValueError, TypeError) as error:
+            raise InputError(
+                Fault("subject", "no integer of 64 bits", "a MEDS subject_id")
+            ) from error
+        return self._keyed(b"subject", content)
 
     def of_name(self, name: str) -> bytes:
         """Return the 16 bytes that stand for a subject's name in a source."""

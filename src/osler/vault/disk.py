@@ -36,7 +36,7 @@ def write_new(path: Path, content: bytes | memoryview) -> None:
 def make_folder(path: Path) -> None:
     """Make a folder, readable by its owner, if it is not there, and wait for the disk."""
     if not path.is_dir():
-        path.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(path.parent)
 
 
@@ -88,6 +88,7 @@ def locked(path: Path, what: str, patience_seconds: float = LOCK_PATIENCE_SECOND
     InputError
         If another process holds it for longer than `patience_seconds`.
     """
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait_for(descriptor, what, patience_seconds)

@@ -76,19 +76,18 @@ def erase(store: Store, actor: Actor, subject_id: int) -> ErasureProof:
     Damaged
         If the search afterwards finds anything of the subject.
     """
+    mark, short = store.pseudonyms.of(subject_id).hex(), store.pseudonyms.short(subject_id)
+    erased = mark in store.manifest.tombstones
     table = tables.read_subjects(store)
     own = table.filter(pl.col("subject_id") == subject_id)
-    erased = store.pseudonyms.of(subject_id).hex() in store.manifest.tombstones
     if own.is_empty() and not erased:
         raise InputError(Fault("subject", "not in this vault", "a subject that it holds"))
-    short = store.pseudonyms.short(subject_id)
     outside = history.exports(store.ledger.records(), store.manifest.places, short, erased=erased)
     store.append(actor, "search again" if erased else history.ERASE, {}, "listed", short)
     names = own["name"].drop_nulls().to_list()
     removal = _Removal.plan(store, subject_id, table)
     alone = {str(one["number"]) for one in outside if one["subjects"] == 1}
-    marks = [store.pseudonyms.of(subject_id).hex()]
-    marks += [store.pseudonyms.of_name(name).hex() for name in names]
+    marks = [mark, *(store.pseudonyms.of_name(name).hex() for name in names)]
     store.commit(
         Change(
             added=tuple(removal.added),

@@ -75,6 +75,8 @@ class Heads:
 
 def _read(path: Path) -> Head | None:
     try:
-        return Head(**json.loads(path.read_bytes()))
+        head = Head(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+    known = isinstance(head.records, int) and isinstance(head.generation, int)
+    return head if known else None

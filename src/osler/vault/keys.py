@@ -33,7 +33,7 @@ SALT_BYTES = 16
 KEY_FILE_HEADER = "osler-key-1:"
 LARGEST_KEY_FILE_BYTES = 1 << 20
 # A header that was tampered with must not make opening a vault exhaust the machine.
-MOST_MEMORY_KIB = 4 << 20
+MOST_MEMORY_KIB = 1 << 20
 MOST_PASSES = 64
 MOST_LANES = 64
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ FORMAT = "osler vault"
 VAULT_FORMAT_VERSION = 1
 NAME = "manifest"
 LONGEST_HEADER_BYTES = 4096
+VAULT_ID = re.compile(r"[0-9a-f]{32}")
+KEY_KINDS = ("passphrase", "key file")
 
 FileKind = Literal["segment", "subjects", "codes", "attachment", "keys"]
 
@@ -124,6 +127,7 @@ class Header:
             if check != _check(fields) or fields["format"] != FORMAT:
                 raise ValueError
             _refuse_later(fields["format_version"])
+            _refuse_malformed(fields)
             return cls(
                 vault_id=fields["vault_id"],
                 generation=fields["generation"],
@@ -256,6 +260,18 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _check(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _refuse_malformed(fields: Mapping[str, Any]) -> None:
+    """Refuse what no version ever wrote: the line is used before it is authenticated."""
+    sane = (
+        VAULT_ID.fullmatch(fields["vault_id"])
+        and isinstance(fields["generation"], int)
+        and isinstance(fields["epoch"], int)
+        and fields["key_kind"] in KEY_KINDS
+    )
+    if not sane:
+        raise ValueError
 
 
 def _refuse_later(version: int) -> None:

@@ -388,7 +388,10 @@ class Store:
             if not faults:
                 return state
             if read_manifest_bytes(self.path) == seen:
-                raise Damaged(faults[0])
+                raise Damaged(
+                    f"{faults[0]}; if an older copy was put back on purpose, "
+                    f"remove {self.heads.path} and what it protected against may have happened"
+                )
         raise InputError(
             Fault("vault", "it changes without rest", "a moment's pause", "try again later")
         )
@@ -523,7 +526,11 @@ def stored_paths(path: Path) -> Iterator[Path]:
     """Yield every file below the vault that a manifest may name, and unfinished manifests."""
     yield from path.glob(f"{manifest.NAME}{disk.TEMPORARY}*")
     for folder in {KEYS, *DATA_FOLDERS.values()}:
-        yield from (file for file in (path / folder).rglob("*") if not file.is_dir())
+        # Never through a link: what is not referred to is deleted, and a link may lead anywhere.
+        if (path / folder).is_symlink():
+            continue
+        for inner, _, names in os.walk(path / folder, followlinks=False):
+            yield from (Path(inner) / name for name in names)
 
 
 def now() -> str:

@@ -243,7 +243,9 @@ class Vault:
 
     def _append(self, action: str, what: Mapping[str, Any], subjects: Subjects) -> Record:
         pseudonyms = self._store.pseudonyms
-        scope: Scope = "none" if subjects is None else "all" if subjects == ALL else "listed"
+        scope: Scope = "none" if subjects is None else "listed"
+        if isinstance(subjects, str):
+            scope = "all"
         listed = (
             b"" if subjects is None or isinstance(subjects, str) else pseudonyms.listed(subjects)
         )
