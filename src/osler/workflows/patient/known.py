@@ -57,7 +57,7 @@ def _line(row: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
 def value_in_words(
     code: str, numeric: float | None, text: str | None, *, described: bool = False
 ) -> str:
-    """Return an event's value with its unit, else its text, else what its name leaves of its code."""
+    """Return an event's value with its unit, else its text, else what its name leaves of it."""
     parts = code.split("//")
     if numeric is not None:
         unit = parts[2] if len(parts) > 2 else ""

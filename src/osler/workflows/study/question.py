@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 from osler.cohort import faults as question_faults
 from osler.errors import Fault, InputError
+from osler.evaluate import check_limits
 from osler.features.column import Request
 from osler.model import digest_of
 
@@ -101,7 +102,8 @@ class EvaluationPlan:
     references
         Codes whose value alone is the model to beat.
     limits
-        What a model must meet before it may speak; see `osler.evaluate.gates`.
+        What a model must meet before it may speak, see `osler.evaluate.gates`; None takes the
+        limits that hold where a study sets none.
     """
 
     groups: tuple[tuple[str, ...], ...] = ()
@@ -109,7 +111,7 @@ class EvaluationPlan:
     thresholds: tuple[float, ...] = (0.1, 0.2)
     bootstrap: int = 500
     references: tuple[str, ...] = ()
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,9 @@ def _model(section: Section) -> float | None:
 
 
 def _evaluation(section: Section) -> EvaluationPlan:
-    limits = section.mapping("limits")
+    limits = section.mapping("limits") if "limits" in section.content else None
+    section.known.append("limits")
+    section.faults.extend(f"{section.where}: {fault}" for fault in check_limits(limits or {}))
     plan = EvaluationPlan(
         groups=_groups(section),
         min_group=int(section.number("min_group", default=50, low=2, high=1e9, whole=True)),

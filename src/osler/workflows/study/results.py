@@ -45,8 +45,7 @@ def assemble(
     part = fitted.final.of(material.matrix)
     columns = [(one.code, one.aggregation) for one in part.columns]
     known = variables(columns, part.values, descriptions)
-    limits = study.evaluation.limits or None
-    gates = evaluate.gates(limits, own, groups)
+    gates = evaluate.gates(study.evaluation.limits, own, groups)
     return {
         "format_version": FORMAT_VERSION,
         "title": study.title,
