@@ -96,6 +96,8 @@ def plain(text: pl.Series) -> pl.Series:
 
     A slash at the start stays: `/min` is a unit.
     """
+    if not text.str.contains("/", literal=True).any():
+        return text  # the usual case, and searching costs a tenth of replacing
     return text.str.replace_all(r"/{2,}", "/").str.strip_chars_end("/ ").replace("", None)
 
 

@@ -24,8 +24,12 @@ def as_integers(series: pl.Series) -> pl.Series:
         whole = pl.when(name.is_finite() & (name == name.floor())).then(name)
         frame = series.cast(pl.Float64).to_frame()
         return frame.select(whole.cast(pl.Int64, strict=False)).to_series()
-    text = as_text(series)
-    return text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+    if series.null_count() == len(series):
+        return pl.Series(series.name, [None], dtype=pl.Int64).new_from_index(0, len(series))
+    numbers = series.cast(pl.String).cast(pl.Int64, strict=False)
+    if numbers.null_count() == series.null_count():
+        return numbers
+    return as_text(series).str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
 
 
 def column(rows: pl.DataFrame, name: str | None) -> pl.Series:
