@@ -317,6 +317,12 @@ def test_the_question_is_told_in_plain_words():
     assert "because the study says so" in censored
 
 
+def test_a_description_of_several_lines_is_one_sentence():
+    """Line breaks of a block in the file are not shown."""
+    said = explain({**TASK, "description": "First part,\n  and the rest\n"}, {"event": "stroke"})
+    assert "First part, and the rest." in said
+
+
 def test_every_task_file_explains_itself():
     """Windows, limits, labels and predicates are all spoken of."""
     from pathlib import Path

@@ -61,18 +61,14 @@ class Moments:
         The end of the subject's moments when there is none. All rows are bisected together.
         """
         low = self.starts[subject]
-        high = self.starts[subject + 1]
-        searching = np.flatnonzero(low < high)
-        while searching.size:
-            lo, hi = low[searching], high[searching]
-            middle = (lo + hi) // 2
-            found = self.times_us[middle]
-            wanted = time_us[searching]
-            right = (found <= wanted) if after else (found < wanted)
-            lo = np.where(right, middle + 1, lo)
-            hi = np.where(right, hi, middle)
-            low[searching], high[searching] = lo, hi
-            searching = searching[lo < hi]
+        left = self.starts[subject + 1] - low
+        while left.any():
+            half = left >> 1
+            found = self.times_us.take(low + half, mode="clip")
+            passed = (found <= time_us) if after else (found < time_us)
+            passed &= left > 0
+            low += (half + 1) * passed
+            left = np.where(passed, left - half - 1, half)
         return low
 
     def next_time(self, predicate: str, subject: Ints, time_us: Ints, *, after: bool) -> Ints:

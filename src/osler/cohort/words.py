@@ -145,7 +145,8 @@ def when_words(task: Task) -> str:
 
 def task_sentences(task: Task) -> list[str]:
     """Return the task, one sentence for each part."""
-    sentences = [task.description.strip()] if task.description.strip() else []
+    described = " ".join(task.description.split()).rstrip(".")
+    sentences = [f"{described}."] if described else []
     if task.conditions:
         named = listed([words(name) for name in task.conditions])
         sentences.append(f"Only subjects who are {named}, as recorded without a time, take part.")

@@ -37,16 +37,12 @@ def bisect(sorted_within: Ints, low: Ints, high: Ints, wanted: Ints) -> Ints:
     low, high : shape (k,)
         Slices; the answer is `high` where no value is greater.
     """
-    low, high = low.copy(), high.copy()
-    searching = np.flatnonzero(low < high)
-    while searching.size:
-        lo, hi = low[searching], high[searching]
-        middle = (lo + hi) >> 1
-        right = sorted_within[middle] <= wanted[searching]
-        lo = np.where(right, middle + 1, lo)
-        hi = np.where(right, hi, middle)
-        low[searching], high[searching] = lo, hi
-        searching = searching[lo < hi]
+    low, left = low.copy(), high - low
+    while left.any():
+        half = left >> 1
+        passed = (sorted_within.take(low + half, mode="clip") <= wanted) & (left > 0)
+        low += (half + 1) * passed
+        left = np.where(passed, left - half - 1, half)
     return low
 
 
