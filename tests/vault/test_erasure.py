@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from osler.errors import Damaged, InputError, KeyUnavailable
+from osler.errors import Damaged, InputError, KeyUnavailable, Refused
 from osler.vault import Key, erasure
 
 SUBJECT = 7_120_000_451
@@ -204,3 +204,15 @@ def test_an_old_vault_key_does_not_come_back(crowd) -> None:
     (crowd.path / "manifest").write_bytes(old)
     with pytest.raises((Damaged, KeyUnavailable)):
         crowd.open()
+
+
+def test_an_export_with_someone_erased_meanwhile_is_refused(crowd) -> None:
+    """Who opened the vault before an erasure cannot register the erased as exported after it."""
+    for held in (None, [3, SUBJECT]):
+        reader = crowd.open()
+        crowd.load(crowd.people(SUBJECT + 1 if held is None else 3), f"{held is None:02x}ee")
+        crowd.open().erase(SUBJECT + 1 if held is None else SUBJECT)
+        with pytest.raises(Refused, match="erased meanwhile"):
+            reader.register_export("study run", "aa" * 32, held, where="/out")
+        reader.register_export("study run", "aa" * 32, [4], where="/out")
+    assert crowd.verify().sound

@@ -82,7 +82,8 @@ def erase(store: Store, actor: Actor, subject_id: int) -> ErasureProof:
     own = table.filter(pl.col("subject_id") == subject_id)
     if own.is_empty() and not erased:
         raise InputError(Fault("subject", "not in this vault", "a subject that it holds"))
-    outside = history.exports(store.ledger.records(), store.manifest.places, short, erased=erased)
+    places = dict(store.manifest.places)
+    outside = history.exports(store.ledger.records(), places, short, erased=erased)
     store.append(actor, "search again" if erased else history.ERASE, {}, "listed", short)
     names = own["name"].drop_nulls().to_list()
     removal = _Removal.plan(store, subject_id, table)
@@ -98,6 +99,9 @@ def erase(store: Store, actor: Actor, subject_id: int) -> ErasureProof:
         ),
         actor,
     )
+    # Once more: an export may have been registered until the tombstone was in place.
+    places |= store.manifest.places
+    outside = history.exports(store.ledger.records(), places, short, erased=True)
     return _prove(store, subject_id, names, removal, tuple(outside))
 
 

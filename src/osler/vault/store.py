@@ -195,6 +195,13 @@ class Store:
                 )
             )
 
+    def erased_since(self) -> frozenset[str]:
+        """Return the marks of subjects and names that were erased after the pinned generation."""
+        if read_header(self.path).generation == self.manifest.generation:
+            return frozenset()
+        present = self._read_state(marks=()).manifest
+        return frozenset(present.tombstones) - frozenset(self.manifest.tombstones)
+
     # --- the ledger ----------------------------------------------------------------------------
 
     def append(

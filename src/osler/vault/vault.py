@@ -473,9 +473,17 @@ class Vault:
             Whom it holds; `ALL` (or None) for everyone of this generation.
         where
             Its place, kept encrypted, outside the ledger.
+
+        Raises
+        ------
+        Refused
+            If it holds someone who was erased since this handle was opened: that erasure could
+            not name it.
         """
-        held: Subjects = ALL if subjects is None else subjects
+        held = ALL if subjects is None or isinstance(subjects, str) else list(subjects)
         number = self._begin(history.EXPORT, {"kind": kind, "digest": digest}, held).number
+        # After the record: an erasure under way either finds it or is seen here.
+        self._refuse_erased(held)
         if where is None:
             return
 
@@ -483,6 +491,17 @@ class Vault:
             return replace(current, places={**current.places, str(number): where})
 
         self._store.commit(Change(update=placed), self._actor)
+
+    def _refuse_erased(self, held: list[int] | Literal["all"]) -> None:
+        erased = self._store.erased_since()
+        if not erased:
+            return
+        pseudonyms = self._store.pseudonyms
+        if held == ALL or any(pseudonyms.of(one).hex() in erased for one in held):
+            raise Refused(
+                "export: it holds a subject who was erased meanwhile; delete what was written and "
+                "run it again"
+            )
 
     def rekey(self, new_key: Key) -> None:
         """Give the vault another key: the root secret is new, and the old key opens nothing.
