@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -103,8 +104,9 @@ class _Limit:
         return (self.low is None or least >= self.low) and (self.high is None or most <= self.high)
 
     def distance(self, estimate: Estimate) -> float:
-        below = 0.0 if self.low is None else self.low - estimate.value
-        above = 0.0 if self.high is None else estimate.value - self.high
+        """Return how far outside the limit a value is; below 0 inside, by the nearer end."""
+        below = -math.inf if self.low is None else self.low - estimate.value
+        above = -math.inf if self.high is None else estimate.value - self.high
         return max(below, above)
 
 

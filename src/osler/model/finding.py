@@ -67,6 +67,8 @@ class Finding:
     status
         `abstained` when a model that failed its limits was not allowed to speak; then `value`
         and `interval` are None and a caveat says why.
+    cause, horizon
+        Of a prognosis: which outcome, and by when, in words.
 
     Raises
     ------
@@ -84,6 +86,8 @@ class Finding:
     caveats: tuple[str, ...]
     status: Status
     provenance: Provenance
+    cause: str | None = None
+    horizon: str | None = None
 
     def __post_init__(self) -> None:
         if self.status == "final" and not self.reasons:

@@ -13,6 +13,7 @@ from osler.cohort import extract
 from osler.features import FeatureMatrix
 from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
 from osler.predict import Risk, TimeToEvent
+from osler.report.numbers import people_of_100
 from osler.workflows.patient.reasons import missing_for, reasons_for
 from osler.workflows.study.fitting import predict, predict_interval
 from osler.workflows.study.gather import groups_of, matrix_of
@@ -219,6 +220,8 @@ def _finding(
         caveats=(*run.results["warnings"], _training(fold)),
         status="final",
         provenance=provenance,
+        cause=name,
+        horizon=horizon["text"] or None,
     )
 
 
@@ -303,7 +306,7 @@ def _summary(
     parts = [f"{per_hundred(one['value'])} have {one['cause']}" for one in middle["causes"]]
     when = f"After {middle['label']}, of" if middle["label"] else "Of"
     rest = "have neither" if len(parts) > 1 else "have not"
-    free = per_hundred(middle["event_free"])
+    free = people_of_100([one["value"] for one in middle["causes"]])[-1]
     sentence = f"{when} 100 {people} like this one about {' and '.join(parts)}; {free} {rest}."
     return {"horizons": told, "sentence": sentence, "people": people}
 

@@ -50,7 +50,7 @@ def _observation(
         maintain_order=True
     )
     if not events.height:
-        return f"{variable.name}: not recorded", effect, "no event"
+        return f"{variable.name}: none recorded", effect, "no event"
     last = events.row(-1, named=True)
     value = _level(variable, matrix) or _years(variable, matrix)
     value = value or value_in_words(last["code"], last["numeric_value"], last["text_value"])

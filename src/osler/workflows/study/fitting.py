@@ -187,7 +187,12 @@ def fit(
 
 
 def reference_incidence(
-    matrix: FeatureMatrix, outcomes: Outcomes, fitted: CrossFitted, study: Study, seed: int
+    matrix: FeatureMatrix,
+    outcomes: Outcomes,
+    fitted: CrossFitted,
+    study: Study,
+    descriptions: dict[str, str],
+    seed: int,
 ) -> dict[str, Floats]:
     """Return, per reference code of the study, the incidence by a model of that code alone.
 
@@ -214,7 +219,7 @@ def reference_incidence(
         for label, model in zip(labels, models, strict=True):
             test = np.flatnonzero(fitted.fold == label)
             incidence[test] = predict(model, model.of(own.take(test)), fitted.times, causes)
-        found[f"{code} alone"] = incidence
+        found[f"{descriptions.get(code, code)} alone"] = incidence
     return found
 
 

@@ -105,7 +105,8 @@ def matrix_of(
 ) -> FeatureMatrix:
     """Compute the features that a study asks for at each row's prediction time."""
     plan = study.features
-    apart = () if study.split.site is None else (f"{study.split.site}//*",)
+    # A birth is the age, and says nothing more by having been recorded.
+    apart = [BIRTH] if study.split.site is None else [BIRTH, f"{study.split.site}//*"]
     return featurise(
         events,
         rows.select("subject_id", "prediction_time"),

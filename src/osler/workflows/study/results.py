@@ -40,7 +40,7 @@ def assemble(
     """Return the object of `results.json`, but for question and provenance."""
     judge = judge_of(material, outcomes, fitted, horizons, study.evaluation, seed)
     own = judge.metrics(fitted.incidence)
-    references = reference_incidence(material.matrix, outcomes, fitted, study, seed)
+    references = reference_incidence(material.matrix, outcomes, fitted, study, descriptions, seed)
     groups, group_note = judge.groups(fitted.incidence, material)
     part = fitted.final.of(material.matrix)
     columns = [(one.code, one.aggregation) for one in part.columns]

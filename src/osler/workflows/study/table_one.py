@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from osler.model import BIRTH
 from osler.workflows.study.wording import PRESENCE, Variable
 
-MOST_VARIABLES = 40
+MOST_VARIABLES = 24
 RAREST_SHARE_SHOWN = 0.05
 SMALLEST_COUNT_SHOWN = 5
 NUMERIC = ("last", "mean", "years")
@@ -39,6 +40,8 @@ def table_one(
     by_column = values.tocsc()
     rows: list[tuple[float, list[dict[str, Any]]]] = []
     for variable in known:
+        if variable.code == BIRTH:
+            continue
         share, told = _describe(variable, columns, by_column)
         if told and share >= RAREST_SHARE_SHOWN:
             rows.append((share, told))
@@ -75,12 +78,18 @@ def _levels(
         if columns[position][1] in PRESENCE:
             held[level] = int(values[:, position].astype(bool).sum())
     known = sum(held.values())
-    ordered = sorted(held.items(), key=lambda one: one[0])
+    ordered = sorted(held.items(), key=lambda one: _in_order(one[0]))
     lines = [
         _line(variable, level, count, _share(count, n), n, missing=n - known)
         for level, count in ordered
     ]
     return known / n, lines
+
+
+def _in_order(level: str) -> tuple[float, str]:
+    """Numbers by size, then texts by letter."""
+    digits = "".join(char for char in level if char.isdigit())
+    return (float(digits) if level[:1].isdigit() else float("inf"), level)
 
 
 def _line(
