@@ -57,7 +57,8 @@ def two() -> TwoWays:
     same = persons.select(
         pl.col("person_id").alias("subject_id"), pl.col("person_source_value").alias("mimic")
     )
-    omop = omop.join(same, on="subject_id").drop("subject_id").rename({"mimic": "subject_id"})
+    omop = omop.join(same, on="subject_id")
+    omop = omop.rename({"subject_id": "person_id", "mimic": "subject_id"})
     return TwoWays(meds, omop, meds_report, omop_report)
 
 
@@ -87,6 +88,7 @@ def test_every_record_of_both_is_counted(two: TwoWays) -> None:
 def test_the_people_their_births_and_genders_are_the_same(two: TwoWays) -> None:
     """100 people; both know the year of birth alone and place it on 1 January."""
     assert set(two.meds["subject_id"]) == set(two.omop["subject_id"])
+    assert two.omop.filter(pl.col("person_id") < 0)["subject_id"].n_unique() == 47
     births = moments(two.omop, BIRTH)
     assert births.height == 100
     assert shared(births, moments(two.meds, BIRTH)).height == 100
@@ -143,8 +145,8 @@ def test_one_registration_came_after_the_admission(two: TwoWays) -> None:
     lone = registrations.join(starts, on=["subject_id", "time"], how="anti")
     assert lone.height == 1
     nearby = lone.join(moments(two.meds, "HOSPITAL_ADMISSION//"), on="subject_id", suffix="_in")
-    just_before = pl.col("time_in").is_between(pl.col("time") - DAY, pl.col("time"))
-    assert nearby.filter(just_before).height == 1
+    waited = (pl.col("time") - pl.col("time_in")).dt.total_minutes()
+    assert nearby.filter(waited == 21 * 60 + 1).height == 1
 
 
 def test_discharges_agree_but_for_midnight(two: TwoWays) -> None:
@@ -167,6 +169,18 @@ def test_the_further_omop_visits_are_days_of_outpatient_results(two: TwoWays) ->
     others = outpatient.join(stays, on=["subject_id", "time"], how="anti")
     assert (others.height, others["subject_id"].n_unique()) == (577, 63)
     assert shared(others, two.meds.select("subject_id", "time")).height == 552
+
+
+def test_what_omop_dates_after_death_is_told(two: TwoWays) -> None:
+    """The reader keeps these rows and counts them."""
+    notes = two.omop_report.notes
+    told = {what.split(":")[0]: n for what, n in notes.items() if "after death" in what}
+    assert told == {
+        "condition_occurrence": 32,
+        "procedure_occurrence": 32,
+        "drug_exposure": 23,
+        "device_exposure": 12,
+    }
 
 
 def test_intensive_care_is_in_both(two: TwoWays) -> None:

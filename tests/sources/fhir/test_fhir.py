@@ -808,3 +808,12 @@ def test_no_content_whatever_breaks_the_reader(
     path = lines(folder / "a.ndjson", *(about(kind, **content) for kind, content in contents))
     report = load(FhirSource(), path).report
     assert report.read == len(contents) == report.loaded + report.refused
+
+
+def test_nesting_within_the_parser_s_bound_does_no_harm(tmp_path: Path, load: Any) -> None:
+    """A value nested as deep as JSON may be is content of another shape, not a crash."""
+    nested = json.dumps(anna()).replace('"1960-05-17"', "[" * 800 + "]" * 800)
+    path = tmp_path / "a.ndjson"
+    path.write_text(nested + "\n" + json.dumps(anna(id="bea")) + "\n")
+    report = load(FhirSource(), path).report
+    assert dict(report.why) == {"Patient: content not as FHIR has it": 1}

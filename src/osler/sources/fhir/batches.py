@@ -63,7 +63,7 @@ class Resources:
         key = version = 0
         if isinstance(name, str) and name:
             key = hash((kind, name))
-            version = hash((key, _version(meta), str(resource.get("birthDate"))))
+            version = hash((key, _version(meta), _text(resource.get("birthDate"))))
         self._append(kind, reason, key, version)
 
     def refuse(self, reason: str) -> None:
@@ -98,7 +98,12 @@ class Resources:
 def _version(meta: object) -> tuple[str, str]:
     if not isinstance(meta, dict):
         return "", ""
-    return str(meta.get("versionId")), str(meta.get("lastUpdated"))
+    return _text(meta.get("versionId")), _text(meta.get("lastUpdated"))
+
+
+def _text(value: object) -> str:
+    """Return a text as it is; anything else, which may be nested without end, as none."""
+    return value if isinstance(value, str) else ""
 
 
 def _repeated(hashes: Hashes) -> NDArray[np.bool_]:
