@@ -29,7 +29,7 @@ def test_incidences_are_probabilities(jumps, eta):
     assert curves.sum(axis=1).max() <= 1 + 1e-9
 
 
-def outcome_of(rng, n, ties, entry=False):
+def _outcome_of(rng, n, ties, entry=False):
     time = rng.exponential(5, n)
     time = np.ceil(time / 2) if ties else time
     begun = rng.random(n) * time * 0.5 if entry else np.zeros(n)
@@ -39,7 +39,7 @@ def outcome_of(rng, n, ties, entry=False):
 @pytest.mark.parametrize("ties", [False, True])
 def test_without_covariates_it_is_aalen_johansen(ties):
     """Everyone alike: incidences equal Aalen and Johansen's, heavy ties included."""
-    outcome = outcome_of(np.random.default_rng(1), 600, ties)
+    outcome = _outcome_of(np.random.default_rng(1), 600, ties)
     times = np.quantile(outcome.time, [0.2, 0.5, 0.8])
     curves = null_incidence(outcome).incidence(np.zeros((1, 2, 1)), times)[0]
     for cause in (1, 2):
@@ -49,7 +49,7 @@ def test_without_covariates_it_is_aalen_johansen(ties):
 
 def test_it_agrees_with_lifelines():
     """Without ties the incidence equals that of lifelines 0.30."""
-    outcome = outcome_of(np.random.default_rng(4), 400, ties=False)
+    outcome = _outcome_of(np.random.default_rng(4), 400, ties=False)
     times = np.quantile(outcome.time, [0.2, 0.5, 0.8])
     curves = null_incidence(outcome).incidence(np.zeros((1, 2, 1)), times)[0]
     oracle = AalenJohansenFitter(calculate_variance=False).fit(outcome.time, outcome.event, 1)
@@ -75,7 +75,7 @@ def _aalen_johansen(outcome, cause, times):
 
 def test_late_entry_without_covariates():
     """With left truncation it still is Aalen and Johansen's estimator."""
-    outcome = outcome_of(np.random.default_rng(2), 800, ties=False, entry=True)
+    outcome = _outcome_of(np.random.default_rng(2), 800, ties=False, entry=True)
     times = np.quantile(outcome.time, [0.3, 0.6])
     curves = null_incidence(outcome).incidence(np.zeros((1, 2, 1)), times)[0]
     np.testing.assert_allclose(curves[0], _aalen_johansen(outcome, 1, times), atol=0.01)
@@ -100,7 +100,7 @@ def test_slopes_are_derivatives():
 
 def test_many_times_are_thinned(monkeypatch):
     """More event times than are kept change the incidences by less than their spacing."""
-    outcome = outcome_of(np.random.default_rng(3), 2000, ties=False)
+    outcome = _outcome_of(np.random.default_rng(3), 2000, ties=False)
     times = np.quantile(outcome.time, [0.25, 0.5, 0.75])
     eta = np.zeros((1, 2, 1))
     whole = null_incidence(outcome)

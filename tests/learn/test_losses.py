@@ -11,7 +11,7 @@ from osler.learn.linear import ridge
 from osler.learn.losses import CoxLoss, LogisticLoss
 
 
-def sample(seed, n=60, ties=True, late=False):
+def _sample(seed, n=60, ties=True, late=False):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 3))
     time = rng.exponential(np.exp(-x @ [0.5, -0.3, 0.0])) * 5
@@ -29,7 +29,7 @@ def sample(seed, n=60, ties=True, late=False):
 @given(seed=st.integers(0, 10**6))
 def test_cox_derivatives(ties, late, seed):
     """First and second derivatives agree with differences of the value, ties and entry or not."""
-    x, time, happened, entry = sample(seed, late=late)
+    x, time, happened, entry = _sample(seed, late=late)
     loss = CoxLoss(time, happened, entry, ties)
     b = np.array([0.2, -0.1, 0.4])
     gradient = x.T @ loss.curvature(x @ b)[0]
@@ -44,7 +44,7 @@ def test_cox_derivatives(ties, late, seed):
 
 def test_cox_diagonal_is_that_of_the_full_second_derivative():
     """The diagonal that boosting uses is the diagonal of the full matrix over rows."""
-    _, time, happened, entry = sample(3, n=25, late=True)
+    _, time, happened, entry = _sample(3, n=25, late=True)
     loss = CoxLoss(time, happened, entry)
     eta = np.random.default_rng(0).normal(size=25)
     full = loss.hessian(eta, np.eye(25))
@@ -57,7 +57,7 @@ def test_cox_diagonal_is_that_of_the_full_second_derivative():
 @pytest.mark.parametrize("late", [False, True])
 def test_ridge_cox_agrees_with_lifelines(penalty, late):
     """Coefficients at a fixed penalty equal those of lifelines 0.30 (Efron ties)."""
-    x, time, happened, entry = sample(7, n=150, late=late)
+    x, time, happened, entry = _sample(7, n=150, late=late)
     x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)
     table = pd.DataFrame(x, columns=["a", "b", "c"]).assign(time=time, happened=happened)
     options = {}

@@ -7,7 +7,7 @@ from osler import InputError
 from osler.learn.outcome import as_binary, as_survival, as_times
 
 
-def y_of(event, time, event_type=int):
+def _y_of(event, time, event_type=int):
     y = np.zeros(len(time), dtype=[("time", float), ("event", event_type)])
     y["event"], y["time"] = event, time
     return y
@@ -15,7 +15,7 @@ def y_of(event, time, event_type=int):
 
 def test_field_order_and_boolean_events():
     """Fields may come in either order and the event may be true or false."""
-    outcome = as_survival(y_of([True, False], [0.0, 2.0], bool))
+    outcome = as_survival(_y_of([True, False], [0.0, 2.0], bool))
     assert outcome.event.tolist() == [1, 0]
     assert outcome.causes == 1
 
@@ -23,14 +23,14 @@ def test_field_order_and_boolean_events():
 @pytest.mark.parametrize("time", [np.nan, np.inf, -1.0])
 def test_impossible_times(time):
     """A missing, infinite or negative time is refused without echoing it."""
-    with pytest.raises(InputError, match="1 .* values"):
-        as_survival(y_of([1, 0], [time, 2.0]))
+    with pytest.raises(InputError, match=r"1 \w+ values"):
+        as_survival(_y_of([1, 0], [time, 2.0]))
 
 
 def test_impossible_events_and_entries():
     """Negative or broken events and entries after the time are all told at once."""
     with pytest.raises(InputError) as caught:
-        as_survival(y_of([-1.0, 0.5], [1.0, 2.0], float), entry=[5.0, 0.0])
+        as_survival(_y_of([-1.0, 0.5], [1.0, 2.0], float), entry=[5.0, 0.0])
     assert len(caught.value.faults) == 2
 
 

@@ -1,5 +1,7 @@
 """What may be handed over as X."""
 
+from datetime import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,8 +9,10 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from osler import InputError
+from osler.features import featurise
 from osler.learn.encoding import Encoding
 from osler.learn.table import Schema, as_frame
+from osler.testing import patient
 
 
 def test_same_content_same_frame():
@@ -51,6 +55,25 @@ def test_something_with_to_frame_is_accepted():
     frame, named = as_frame(Matrix())
     assert named
     assert frame["a"].null_count() == 1
+
+
+def test_a_feature_matrix_of_other_rows_is_asked_for_the_fitted_columns():
+    """A column that no new row has a cell in is empty there, not a fault."""
+    when = datetime(2020, 6, 1)
+    rows = pl.DataFrame({"subject_id": [0], "prediction_time": [when]})
+    with_both = patient().lab("creatinine", 1.4, day=3).lab("sodium", 140, day=4).events()
+    with_one = patient().lab("potassium", 4.0, day=3).lab("sodium", 141, day=4).events()
+    first, second = (
+        featurise(
+            events, rows.with_columns(subject_id=events["subject_id"][:1]), ["full"], ["last"]
+        )
+        for events in (with_both, with_one)
+    )
+    schema = Schema.of(*as_frame(first))
+    aligned, notes = schema.align(second)
+    assert aligned.columns == [str(column) for column in first.columns]
+    assert aligned.row(0).count(None) == 1
+    assert "1 columns" in notes[0]
 
 
 @pytest.mark.parametrize(

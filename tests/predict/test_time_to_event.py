@@ -10,7 +10,7 @@ from osler.predict import TimeToEvent
 TIMES = np.array([0.0, 1e-9, 0.5, 2.0, 5.0, 10.0, 19.0, 1e6])
 
 
-def outcome(time, event):
+def _outcome(time, event):
     y = np.zeros(len(time), dtype=[("time", float), ("event", int)])
     y["time"], y["event"] = time, event
     return y
@@ -203,7 +203,7 @@ def test_changing_hazards_are_followed():
     early = rng.exponential(1 / np.where(x, 0.4, 0.05))
     late = 1 + rng.exponential(1 / np.where(x, 0.05, 0.4))
     time = np.where(early < 1, early, late)
-    y = outcome(np.minimum(time, 6), np.where(time <= 6, 1, 0))
+    y = _outcome(np.minimum(time, 6), np.where(time <= 6, 1, 0))
     model = TimeToEvent().fit(np.column_stack([x, rng.normal(size=3000)]).astype(float), y)
     rows = np.array([[0.0, 0.0], [1.0, 0.0]])
     risk = model.predict_cumulative_incidence(rows, [1.0, 4.0])
@@ -218,7 +218,7 @@ def test_left_truncation_takes_out_its_bias():
     time, entry = rng.exponential(10.0, 3000), rng.uniform(0, 15, 3000)
     seen = entry < time
     x = rng.normal(size=(seen.sum(), 1))
-    y = outcome(time[seen], np.ones(seen.sum()))
+    y = _outcome(time[seen], np.ones(seen.sum()))
     told = TimeToEvent().fit(x, y, entry=entry[seen]).predict_survival(x[:1], [10.0])[0, 0]
     untold = TimeToEvent().fit(x, y).predict_survival(x[:1], [10.0])[0, 0]
     assert abs(told - np.exp(-1)) < 0.05 < untold - np.exp(-1)
@@ -239,7 +239,7 @@ def test_left_truncation_takes_out_its_bias():
 def test_poor_columns_still_give_curves(X):
     """One column, a constant, nothing but missing, words, identifiers: valid curves."""
     rng = np.random.default_rng(0)
-    y = outcome(rng.exponential(5, 40), rng.integers(0, 3, 40))
+    y = _outcome(rng.exponential(5, 40), rng.integers(0, 3, 40))
     assert_valid(TimeToEvent().fit(X, y), X, (1, 2))
 
 
@@ -247,7 +247,7 @@ def test_ties_and_events_at_time_zero():
     """Few distinct times, zero among them: survival is 1 at 0 and drops right after."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
-    y = outcome(rng.integers(0, 4, 200), rng.integers(0, 3, 200))
+    y = _outcome(rng.integers(0, 4, 200), rng.integers(0, 3, 200))
     model = TimeToEvent().fit(X, y)
     assert_valid(model, X, (1, 2))
     share = np.mean((y["time"] == 0) & (y["event"] > 0))
@@ -257,7 +257,7 @@ def test_ties_and_events_at_time_zero():
 def test_all_events_at_one_time():
     """Everything at one instant is still an answer."""
     X = np.random.default_rng(0).normal(size=(30, 2))
-    assert_valid(TimeToEvent().fit(X, outcome(np.full(30, 2.0), np.ones(30))), X, (1,))
+    assert_valid(TimeToEvent().fit(X, _outcome(np.full(30, 2.0), np.ones(30))), X, (1,))
 
 
 def test_a_column_that_is_the_outcome():
@@ -265,7 +265,7 @@ def test_a_column_that_is_the_outcome():
     rng = np.random.default_rng(0)
     time = rng.exponential(5, 100)
     X = np.column_stack([time, rng.normal(size=100)])
-    model = TimeToEvent().fit(X, outcome(time, np.ones(100)))
+    model = TimeToEvent().fit(X, _outcome(time, np.ones(100)))
     assert_valid(model, X, (1,))
     assert np.corrcoef(model.predict_risk(X), -time)[0, 1] > 0.7
 
@@ -283,7 +283,7 @@ def test_what_cannot_be_learned(time, event, says):
     """Too few people or events: the error says how many there are and how many are needed."""
     X = np.zeros((len(time), 1))
     with pytest.raises(NotEstimable, match=f"{says}.*at least"):
-        TimeToEvent().fit(X, outcome(time, event))
+        TimeToEvent().fit(X, _outcome(time, event))
 
 
 def test_a_cause_with_few_events_is_the_same_for_all(people):

@@ -15,7 +15,22 @@ from osler.learn.losses import Bools, Floats, Loss, level_of
 CHUNK = 20
 MOST_ROUNDS = 600
 PATIENCE = 3
-SINGLE_THREAD_CELLS = 2_000_000
+SINGLE_THREAD_CELLS = 20_000_000  # threads that wait for each other cost more below this
+
+
+_FIXED: dict[str, Any] = {
+    "max_bin": 63,
+    "min_data_in_bin": 1,
+    "feature_pre_filter": False,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
+
+
+def threads_for(cells: int) -> int:
+    """Return how many threads a design of this size deserves; results do not depend on it."""
+    return 1 if cells < SINGLE_THREAD_CELLS else (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -42,15 +57,10 @@ class TreeSettings:
             "bagging_fraction": self.row_share,
             "bagging_freq": 1,
             "lambda_l2": self.l2,
-            "max_bin": 63,
-            "min_data_in_bin": 1,
-            "feature_pre_filter": False,
             "min_sum_hessian_in_leaf": 1e-3,
             "seed": seed,
-            "deterministic": True,
-            "force_col_wise": True,
-            "num_threads": 1 if cells < SINGLE_THREAD_CELLS else (os.cpu_count() or 1),
-            "verbosity": -1,
+            "num_threads": threads_for(cells),
+            **_FIXED,
         }
 
 
@@ -61,7 +71,7 @@ def settings_for(rows: int, columns: int) -> tuple[TreeSettings, ...]:
         least = max(3, min(20, rows // 20))
         return (
             TreeSettings(0.05, 8, 3, least, share),
-            TreeSettings(0.05, 3, 2, least, share),
+            TreeSettings(0.05, 4, 2, least, share),
         )
     return (TreeSettings(0.1, 31, 8, 100, max(share, 0.3)),)
 
@@ -89,13 +99,12 @@ class Trees:
         """Return the sum of the trees `start` to `start + rounds`, shape (n,)."""
         if self._booster is None or not len(design):
             return np.zeros(len(design))
-        threads = 1 if design.size < SINGLE_THREAD_CELLS else (os.cpu_count() or 1)
         scores = self._booster.predict(
             design,
             start_iteration=start,
             num_iteration=-1 if rounds is None else rounds,
             raw_score=True,
-            num_threads=threads,
+            num_threads=threads_for(design.size),
         )
         return np.asarray(scores, dtype=np.float64)
 
@@ -135,20 +144,33 @@ class Trees:
         return Trees(booster, columns)
 
 
+class TreeData:
+    """A design binned once, for several ensembles."""
+
+    def __init__(self, design: Floats) -> None:
+        import lightgbm
+
+        self.cells, self.columns = design.size, design.shape[1]
+        self.binned: Any = None
+        if varies(design):
+            binning = {**_FIXED, "num_threads": threads_for(design.size)}
+            data = lightgbm.Dataset(design, params=binning, free_raw_data=True)
+            self.binned = data.construct()
+
+
 class _Grower:
     """Trees under way on one training set."""
 
-    def __init__(self, design: Floats, loss: Loss, settings: TreeSettings, seed: int) -> None:
+    def __init__(self, data: TreeData, loss: Loss, settings: TreeSettings, seed: int) -> None:
         import lightgbm
 
         self._booster: Any = None
-        if varies(design):
-            parameters = settings.parameters(seed, design.size)
-            data = lightgbm.Dataset(design, params=parameters, free_raw_data=True)
-            self._booster = lightgbm.Booster(parameters, data)
+        if data.binned is not None:
+            parameters = settings.parameters(seed, data.cells)
+            self._booster = lightgbm.Booster(parameters, data.binned)
         self._loss = loss
         self._level = level_of(loss)
-        self.columns = design.shape[1]
+        self.columns = data.columns
 
     def grow(self, rounds: int) -> None:
         for _ in range(rounds if self._booster is not None else 0):
@@ -164,7 +186,7 @@ class _Grower:
 
 def boost(design: Floats, loss: Loss, settings: TreeSettings, rounds: int, seed: int) -> Trees:
     """Grow a fixed number of trees."""
-    grower = _Grower(design, loss, settings, seed)
+    grower = _Grower(TreeData(design), loss, settings, seed)
     grower.grow(rounds)
     return grower.trees
 
@@ -199,6 +221,7 @@ def boost_over_folds(
     settings: TreeSettings,
     seed: int,
     enough: Callable[[], bool] = lambda: False,
+    data: list[TreeData] | None = None,
 ) -> BoostedFolds:
     """Grow one ensemble per fold in step, stopping when the held-out loss no longer falls.
 
@@ -208,8 +231,13 @@ def boost_over_folds(
         One mask per fold: the rows it predicts and does not learn from.
     enough
         Asked after every chunk; True stops early (a time budget).
+    data
+        The training rows of every fold, where they were binned before.
     """
-    growers = [_Grower(design[~h], loss.subset(~h), settings, seed) for h in held]
+    binned = data or [TreeData(design[~h]) for h in held]
+    growers = [
+        _Grower(part, loss.subset(~h), settings, seed) for part, h in zip(binned, held, strict=True)
+    ]
     losses = [loss.subset(h) for h in held]
     scores = np.zeros(len(design))
     level = level_of(loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,20 +77,31 @@ class Encoding:
     def tree_design(self, frame: pl.DataFrame) -> Floats:
         """Return one column per number or truth (NaN when missing) and one per level of a word."""
         width = sum(plan.tree_width for plan in self.plans)
-        design = np.empty((frame.height, width))
+        design = np.empty((frame.height, width), order="F")
         at = 0
-        for series, plan in zip(frame.get_columns(), self.plans, strict=True):
+        for values, plan in self._columns(frame):
             block = design[:, at : at + plan.tree_width]
-            if plan.kind == WORD:
-                _one_hot(series, plan, block)
-                if not plan.levels:
-                    block[:] = np.nan
-                else:
-                    block[series.is_null().to_numpy()] = np.nan
+            if isinstance(values, pl.Series):
+                _one_hot(values, plan, block)
+                block[values.is_null().to_numpy() | (not plan.levels)] = np.nan
             else:
-                block[:, 0] = _numbers(series)
+                block[:, 0] = values
             at += plan.tree_width
         return design
+
+    def _columns(self, frame: pl.DataFrame) -> Iterator[tuple[Floats | pl.Series, ColumnPlan]]:
+        """Yield each column, words as a series and the rest as numbers with NaN for missing."""
+        numeric = [
+            name for name, plan in zip(frame.columns, self.plans, strict=True) if plan.kind != WORD
+        ]
+        matrix = frame.select(pl.col(numeric).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+        at = 0
+        for series, plan in zip(frame.get_columns(), self.plans, strict=True):
+            if plan.kind == WORD:
+                yield series, plan
+            else:
+                yield matrix[:, at], plan
+                at += 1
 
     def linear_design(self, frame: pl.DataFrame) -> Floats:
         """Return standardised numbers with spline terms, truths, levels and missing indicators.
@@ -97,10 +109,10 @@ class Encoding:
         Missing cells are at the column's centre, with the indicator set where one was learned.
         """
         width = sum(plan.linear_width for plan in self.plans)
-        design = np.zeros((frame.height, width))
+        design = np.zeros((frame.height, width), order="F")
         at = 0
-        for series, plan in zip(frame.get_columns(), self.plans, strict=True):
-            _linear_block(series, plan, design[:, at : at + plan.linear_width])
+        for values, plan in self._columns(frame):
+            _linear_block(values, plan, design[:, at : at + plan.linear_width])
             at += plan.linear_width
         return design
 
@@ -195,16 +207,19 @@ def _one_hot(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
     block[known, codes[known]] = 1.0
 
 
-def _linear_block(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
-    absent = series.is_null().to_numpy()
+def _linear_block(given: Floats | pl.Series, plan: ColumnPlan, block: Floats) -> None:
+    if isinstance(given, pl.Series):
+        _one_hot(given, plan, block[:, : len(plan.levels)])
+        absent = given.is_null().to_numpy()
+    else:
+        absent = np.isnan(given)
     if plan.indicator:
         block[:, -1] = absent
-    if plan.kind == WORD:
-        _one_hot(series, plan, block[:, : len(plan.levels)])
+    if isinstance(given, pl.Series):
         return
     if plan.scale == 0:
         return
-    values = np.clip(_numbers(series), plan.low, plan.high)
+    values = np.clip(given, plan.low, plan.high)
     values[absent] = plan.centre
     block[:, 0] = (values - plan.centre) / plan.scale
     if plan.knots:

@@ -113,19 +113,21 @@ class Hazards:
         effect[:, cause - 1] += rates[:, cause - 1] * before * lost
         return effect
 
-    def time_lost(self, eta: Floats, cause: int | None = None) -> Floats:
-        """Return the expected time lost up to the last event time, shape (n,).
+    def time_lost(self, eta: Floats, until: float, cause: int | None = None) -> Floats:
+        """Return the expected time lost by `until`, shape (n,).
 
-        To any event, or to one cause (the area under its incidence).
+        To any event, or to one cause (the area under its incidence). If no event happened by
+        then, the first event time takes its place.
 
         References
         ----------
         Andersen 2013, Statistics in Medicine 32:5278-5285.
         """
-        width = np.diff(self.times, append=self.times[-1])
+        steps = max(int(np.searchsorted(self.times, until)), 1)
+        width = np.diff(self.times[:steps], append=max(until, self.times[0] + 1e-9))
         lost = np.empty(len(eta))
         for part in _parts(len(eta)):
-            curves = self._curves(eta[part], len(self.times))[:, :, 1:]
+            curves = self._curves(eta[part], steps)[:, :, 1:]
             chosen = curves.sum(axis=1) if cause is None else curves[:, cause - 1]
             lost[part] = chosen @ width
         return lost

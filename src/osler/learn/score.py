@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 from scipy.optimize import nnls
 
 from osler.learn.boosting import (
     BoostedFolds,
+    TreeData,
     Trees,
     boost,
     boost_over_folds,
     settings_for,
 )
 from osler.learn.clock import Clock
-from osler.learn.encoding import Encoding
+from osler.learn.designs import Designs
 from osler.learn.linear import ridge
 from osler.learn.losses import Bools, Floats, Ints, Loss
 from osler.learn.shrinkage import LinearFolds, Penalised, search_penalty
 
 MOST_LINEAR_ROWS = 50_000
-ROWS_AT_ONCE = 50_000
 SPREAD_ROWS = 1000
 DISAGREEMENT_PENALTY = 4.0
 
@@ -50,7 +48,7 @@ class Spread:
     def variance(self, design: Floats) -> Floats:
         """Return the variance of the score of each row of the linear design."""
         x = design[:, self.columns]
-        return np.asarray(self.floor + self.scale * np.einsum("ij,jk,ik->i", x, self.covariance, x))
+        return np.asarray(self.floor + self.scale * np.sum((x @ self.covariance) * x, axis=1))
 
 
 @dataclass(frozen=True)
@@ -80,53 +78,39 @@ class Score:
     shift: Floats
     chosen: dict[str, Any]
 
-    def predict(self, encoding: Encoding, frame: pl.DataFrame) -> Floats:
+    def predict(self, designs: Designs) -> Floats:
         """Return the score of each row, shape (n,)."""
-        parts = _parts(self.coefficients, self.trees, encoding, frame, self.weights)
+        parts = _parts(self.coefficients, self.trees, designs, self.weights)
         return np.asarray(self.intercept + (parts - self.means) @ self.weights)
 
-    def contributions(self, encoding: Encoding, frame: pl.DataFrame) -> tuple[float, Floats]:
+    def contributions(self, designs: Designs) -> tuple[float, Floats]:
         """Return a base and what each input column adds to it, shape (n, p); exactly additive."""
-        owner = encoding.linear_owner
-        answer = np.zeros((frame.height, len(encoding.plans)))
+        encoding = designs.encoding
+        answer = np.zeros((designs.rows, len(encoding.plans)))
         base = self.intercept
         if self.weights[0]:
-            # The base of the linear part is its mean, reached by spreading it over the columns.
-            effect = encoding.linear_design(frame) * self.coefficients - self.shift
-            np.add.at(answer.T, owner, self.weights[0] * effect.T)
-        if self.weights[1] and self.trees is not None:
-            values = self.trees.contributions(encoding.tree_design(frame))
+            for rows, design in designs.linear():
+                # The base is the mean, reached by spreading it over the columns.
+                effect = self.weights[0] * (design * self.coefficients - self.shift)
+                np.add.at(answer[rows].T, encoding.linear_owner, effect.T)
+        if self.weights[1] and self.trees is not None and designs.rows:
+            values = self.trees.contributions(designs.trees)
             np.add.at(answer.T, encoding.tree_owner, self.weights[1] * values[:, :-1].T)
-            base += self.weights[1] * float(values[0, -1] - self.means[1]) if len(values) else 0.0
+            base += self.weights[1] * float(values[0, -1] - self.means[1])
         return float(base), answer
 
 
-def _chunks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    for start in range(0, max(frame.height, 1), ROWS_AT_ONCE):
-        yield frame.slice(start, ROWS_AT_ONCE)
-
-
-def _parts(
-    coefficients: Floats,
-    trees: Trees | None,
-    encoding: Encoding,
-    frame: pl.DataFrame,
-    weights: Floats,
-) -> Floats:
-    parts = np.zeros((frame.height, 2))
-    at = 0
-    for chunk in _chunks(frame):
-        rows = slice(at, at + chunk.height)
-        if weights[0]:
-            parts[rows, 0] = encoding.linear_design(chunk) @ coefficients
-        if weights[1] and trees is not None:
-            parts[rows, 1] = trees.predict(encoding.tree_design(chunk))
-        at += chunk.height
+def _parts(coefficients: Floats, trees: Trees | None, designs: Designs, weights: Floats) -> Floats:
+    parts = np.zeros((designs.rows, 2))
+    if weights[0]:
+        parts[:, 0] = designs.times(coefficients)
+    if weights[1] and trees is not None:
+        parts[:, 1] = trees.predict(designs.trees)
     return parts
 
 
 def learn_score(
-    encoding: Encoding, frame: pl.DataFrame, loss: Loss, fold: Ints, seed: int, clock: Clock
+    designs: Designs, loss: Loss, fold: Ints, seed: int, clock: Clock
 ) -> tuple[Score, Floats]:
     """Fit both predictors, weigh them on out-of-fold scores, and refit on all rows.
 
@@ -140,25 +124,23 @@ def learn_score(
     The score, and every row's out-of-fold score (already weighed), shape (n,).
     """
     held = [fold == f for f in np.unique(fold)]
-    linear = _LinearPart(encoding, frame, loss, held, clock)
-    boosted = _boosted(encoding.tree_design(frame), loss, held, seed, clock)
+    linear = _LinearPart(designs, loss, held, clock)
+    boosted = _boosted(designs.trees, loss, held, seed, clock)
     out_of_fold = np.column_stack([_centred(linear.scores, held), _centred(boosted.scores, held)])
     intercept, weights = weigh(out_of_fold, loss)
     trees = None
     if boosted.rounds and weights[1]:
-        design = encoding.tree_design(frame)
-        trees = boost(design, loss, boosted.settings, boosted.rounds, seed)
+        trees = boost(designs.trees, loss, boosted.settings, boosted.rounds, seed)
     coefficients = linear.coefficients
     weights = np.array([weights[0], weights[1] if trees is not None else 0.0])
-    means = _parts(coefficients, trees, encoding, frame, np.ones(2)).mean(axis=0)
     score = Score(
         coefficients,
         trees,
-        means,
+        _parts(coefficients, trees, designs, np.ones(2)).mean(axis=0),
         weights,
         intercept,
-        _spread(linear, boosted, weights, encoding, frame),
-        _shift(encoding, frame, coefficients),
+        _spread(linear, boosted, weights, designs),
+        designs.linear_mean() * coefficients,
         {
             "penalty": linear.folds.penalty,
             "rare_penalty": linear.folds.rare_penalty,
@@ -167,13 +149,6 @@ def learn_score(
         },
     )
     return score, intercept + out_of_fold @ weights
-
-
-def _shift(encoding: Encoding, frame: pl.DataFrame, coefficients: Floats) -> Floats:
-    total = np.zeros(len(coefficients))
-    for chunk in _chunks(frame):
-        total += encoding.linear_design(chunk).sum(axis=0)
-    return total / max(frame.height, 1) * coefficients
 
 
 def _centred(scores: Floats, held: list[Bools]) -> Floats:
@@ -187,42 +162,31 @@ def _centred(scores: Floats, held: list[Bools]) -> Floats:
 class _LinearPart:
     """The linear predictor on at most `MOST_LINEAR_ROWS` rows, evenly taken."""
 
-    def __init__(
-        self, encoding: Encoding, frame: pl.DataFrame, loss: Loss, held: list[Bools], clock: Clock
-    ) -> None:
-        stride = -(-frame.height // MOST_LINEAR_ROWS)
-        used = np.zeros(frame.height, dtype=bool)
+    def __init__(self, designs: Designs, loss: Loss, held: list[Bools], clock: Clock) -> None:
+        stride = -(-designs.rows // MOST_LINEAR_ROWS)
+        used = np.zeros(designs.rows, dtype=bool)
         used[::stride] = True
-        part = frame if stride == 1 else frame.filter(pl.Series(used))
-        design = encoding.linear_design(part)
+        design = designs.every(stride)
         used_loss = loss if stride == 1 else loss.subset(used)
-        rare = encoding.linear_rare
+        rare = designs.encoding.linear_rare
         self.folds: LinearFolds = search_penalty(
             design, used_loss, [h[used] for h in held], rare, clock
         )
-        self.final: Penalised = self.folds.refit(design, used_loss, rare)
-        self.coefficients = self.final.full(design.shape[1])
-        self.information = self.final.information(design, used_loss)
-        self.scores = self._out_of_fold(encoding, frame, held)
-
-    def _out_of_fold(self, encoding: Encoding, frame: pl.DataFrame, held: list[Bools]) -> Floats:
-        scores = np.zeros(frame.height)
-        at = 0
-        for chunk in _chunks(frame):
-            design = encoding.linear_design(chunk)
-            rows = slice(at, at + chunk.height)
-            for h, fit in zip(held, self.folds.fits, strict=True):
-                inside = h[rows]
-                scores[rows][inside] = design[inside] @ fit.full(design.shape[1])
-            at += chunk.height
-        return scores
+        final: Penalised = self.folds.refit(design, used_loss, rare)
+        self.coefficients = final.full(design.shape[1])
+        self.information = final.information(design, used_loss)
+        each = np.stack([fit.full(design.shape[1]) for fit in self.folds.fits], axis=1)
+        self.scores = np.zeros(designs.rows)
+        for h, scores in zip(held, designs.times(each).T, strict=True):
+            self.scores[h] = scores[h]
 
 
 def _boosted(
     design: Floats, loss: Loss, held: list[Bools], seed: int, clock: Clock
 ) -> BoostedFolds:
+    data = [TreeData(design[~h]) for h in held]
     grown = [
-        boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7))
+        boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7), data)
         for number, settings in enumerate(settings_for(*design.shape))
         if number == 0 or not clock.past(0.5)
     ]
@@ -258,25 +222,20 @@ def weigh(scores: Floats, loss: Loss) -> tuple[float, Floats]:
 
 
 def _spread(
-    linear: _LinearPart,
-    boosted: BoostedFolds,
-    weights: Floats,
-    encoding: Encoding,
-    frame: pl.DataFrame,
+    linear: _LinearPart, boosted: BoostedFolds, weights: Floats, designs: Designs
 ) -> Spread:
     columns, covariance = linear.information
-    sample = frame.gather_every(max(1, frame.height // SPREAD_ROWS))
-    x = encoding.linear_design(sample)
-    tree_design = encoding.tree_design(sample) if weights[1] else None
+    stride = max(1, designs.rows // SPREAD_ROWS)
+    x = designs.every(stride)
     scores = []
     for fit, trees in zip(linear.folds.fits, boosted.trees, strict=True):
         score = weights[0] * (x @ fit.full(x.shape[1]))
-        if tree_design is not None and boosted.rounds:
-            score = score + weights[1] * trees.predict(tree_design, 0, boosted.rounds)
+        if weights[1] and boosted.rounds:
+            score = score + weights[1] * trees.predict(designs.trees[::stride], 0, boosted.rounds)
         scores.append(score - score.mean())
     groups = len(scores)
     jackknife = (groups - 1) / groups * np.sum((scores - np.mean(scores, axis=0)) ** 2, axis=0)
-    shape = np.einsum("ij,jk,ik->i", x[:, columns], covariance, x[:, columns])
+    shape = np.sum((x[:, columns] @ covariance) * x[:, columns], axis=1)
     fitted = nnls(np.column_stack([np.ones(len(shape)), shape]), jackknife)[0]
     # The information counts the bias of shrinking, which the jackknife cannot see: it is the least.
     return Spread(float(fitted[0]), max(float(fitted[1]), 1.0), columns, covariance)

@@ -13,7 +13,7 @@ from osler.learn.losses import Bools, Floats, Ints, Loss
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 RARE_FACTORS = (1.0, 10.0, 100.0)
 FIRST = (4, 1)
-SCREEN_Z2 = 4.0  # squared score statistic of a seldom finding worth a coefficient: about p = 0.05
+SCREEN_Z2 = 1.0  # a seldom finding must say more than the one unit expected of pure noise
 MOST_COLUMNS = 300
 
 
@@ -80,7 +80,7 @@ def search_penalty(
     """Walk over a grid of penalties towards the least held-out loss.
 
     Seldom findings have a penalty of their own, a multiple of the rest's, and only those whose
-    score statistic within the training rows stands out enter at all.
+    score statistic within the training rows exceeds what noise would give enter at all.
 
     References
     ----------

@@ -50,15 +50,16 @@ class Schema:
         InputError
             If columns are missing, or hold words where the model learnt numbers or the reverse.
         """
-        frame, named = as_frame(X)
         notes: tuple[str, ...] = ()
+        if is_feature_matrix(X):
+            extra = len({str(column) for column in X.columns} - set(self.names))
+            return self._as_fitted(as_frame(X.select(self.names))[0]), _ignored(extra)
+        frame, named = as_frame(X)
         if named and self.named:
             missing = [name for name in self.names if name not in frame.columns]
             if missing:
                 raise InputError([_missing(name) for name in missing])
-            extra = [name for name in frame.columns if name not in set(self.names)]
-            if extra:
-                notes = (f"{len(extra)} columns that the model does not know were ignored",)
+            notes = _ignored(frame.width - len(self.names))
             frame = frame.select(self.names)
         elif frame.width != len(self.names):
             raise InputError(
@@ -80,6 +81,18 @@ class Schema:
         if faults:
             raise InputError(faults)
         return pl.DataFrame(columns) if columns else frame
+
+
+def _ignored(extra: int) -> tuple[str, ...]:
+    return (f"{extra} columns that the model does not know were ignored",) if extra else ()
+
+
+def is_feature_matrix(X: Any) -> bool:
+    """Return whether `X` can be asked for columns that none of its rows has a cell in.
+
+    Such a column is no mistake there: nobody among these rows had the event.
+    """
+    return hasattr(X, "to_frame") and hasattr(X, "select") and hasattr(X, "take")
 
 
 def _number_or_truth(series: pl.Series, kind: str) -> pl.Series:

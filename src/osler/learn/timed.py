@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from osler.learn.clock import Clock
-from osler.learn.encoding import Encoding
+from osler.learn.designs import Designs
 from osler.learn.linear import ridge
 from osler.learn.losses import Bools, CoxLoss, Floats, Ints
-from osler.learn.score import Score, Spread
+from osler.learn.score import Score
 
 FEWEST_EVENTS_PER_PERIOD = 60
 MOST_PERIODS = 4
@@ -63,40 +62,43 @@ class TimedScore:
         """Number of periods."""
         return len(self.slopes)
 
-    def predict(self, encoding: Encoding, frame: pl.DataFrame) -> Floats:
+    def predict(self, designs: Designs) -> Floats:
         """Return the log hazard ratio in every period, shape (n, periods)."""
-        eta = self.score.predict(encoding, frame)[:, None] * self.slopes
+        eta = self.score.predict(designs)[:, None] * self.slopes
         if len(self.columns):
-            eta = eta + self._shifted(encoding.linear_design(frame)) @ self.coefficients.T
+            for rows, design in designs.linear():
+                eta[rows] += self._shifted(design) @ self.coefficients.T
         return eta
 
     def _shifted(self, design: Floats) -> Floats:
         return design[:, self.columns] - self.centre
 
-    def variance(self, design: Floats) -> Floats:
-        """Return the variance of the log hazard ratios given the linear design (n, periods)."""
-        spread: Spread = self.score.spread
-        variance = spread.variance(design)[:, None] * self.slopes**2
-        if len(self.columns):
-            x = self._shifted(design)
-            variance = variance + np.einsum("ij,gjk,ik->ig", x, self.covariances, x, optimize=True)
-        return np.asarray(variance)
+    def variance(self, designs: Designs) -> Floats:
+        """Return the variance of the log hazard ratios, shape (n, periods)."""
+        variance = np.zeros((designs.rows, self.periods))
+        for rows, design in designs.linear():
+            variance[rows] = self.score.spread.variance(design)[:, None] * self.slopes**2
+            if len(self.columns):
+                x = self._shifted(design)
+                changes = [np.sum((x @ each) * x, axis=1) for each in self.covariances]
+                variance[rows] += np.stack(changes, axis=1)
+        return variance
 
-    def contributions(self, encoding: Encoding, frame: pl.DataFrame) -> tuple[Floats, Floats]:
+    def contributions(self, designs: Designs) -> tuple[Floats, Floats]:
         """Return bases (periods,) and what each column adds in each period (n, periods, p)."""
-        base, added = self.score.contributions(encoding, frame)
+        base, added = self.score.contributions(designs)
         answer = self.slopes[:, None] * added[:, None, :]
         if len(self.columns):
-            x = self._shifted(encoding.linear_design(frame))
-            owner = encoding.linear_owner[self.columns]
-            for period, coefficients in enumerate(self.coefficients):
-                np.add.at(answer[:, period].T, owner, (x * coefficients).T)
+            owner = designs.encoding.linear_owner[self.columns]
+            for rows, design in designs.linear():
+                x = self._shifted(design)
+                for period, coefficients in enumerate(self.coefficients):
+                    np.add.at(answer[rows, period].T, owner, (x * coefficients).T)
         return base * self.slopes, answer
 
 
 def learn_timed(
-    encoding: Encoding,
-    frame: pl.DataFrame,
+    designs: Designs,
     loss: CoxLoss,
     score: Score,
     out_of_fold: Floats,
@@ -114,7 +116,7 @@ def learn_timed(
     """
     unchanged = TimedScore.constant(score), out_of_fold[:, None]
     happened = np.sort(loss.time[loss.happened])
-    task = _Changes(encoding, frame, loss, score, out_of_fold, fold)
+    task = _Changes(designs, loss, score, out_of_fold, fold)
     best_loss = task.unchanged_loss()
     best: tuple[Floats, float] | None = None
     periods = 2
@@ -133,27 +135,20 @@ class _Changes:
     """The search for changes of a score over periods."""
 
     def __init__(
-        self,
-        encoding: Encoding,
-        frame: pl.DataFrame,
-        loss: CoxLoss,
-        score: Score,
-        out_of_fold: Floats,
-        fold: Ints,
+        self, designs: Designs, loss: CoxLoss, score: Score, out_of_fold: Floats, fold: Ints
     ) -> None:
-        stride = -(-frame.height // MOST_ROWS)
-        self._rows = slice(None, None, stride)
+        stride = -(-designs.rows // MOST_ROWS)
         kept = score.spread.columns
-        self._columns = kept[~encoding.linear_rare[kept]]
-        design = encoding.linear_design(frame[self._rows])[:, self._columns]
+        self._columns = kept[~designs.encoding.linear_rare[kept]]
+        design = designs.every(stride)[:, self._columns]
         self._centre = design.mean(axis=0)
-        self._design = np.column_stack([out_of_fold[self._rows], design - self._centre])
-        used = np.zeros(frame.height, dtype=bool)
-        used[self._rows] = True
+        self._design = np.column_stack([out_of_fold[::stride], design - self._centre])
+        used = np.zeros(designs.rows, dtype=bool)
+        used[::stride] = True
         self._loss = loss.subset(used)
-        self._fold = fold[self._rows]
+        self._fold = fold[::stride]
         self._score, self._out_of_fold = score, out_of_fold
-        self._encoding, self._frame, self._all_fold = encoding, frame, fold
+        self._designs, self._all_fold = designs, fold
 
     def unchanged_loss(self) -> float:
         parts = [self._fold == f for f in np.unique(self._fold)]
@@ -200,16 +195,22 @@ class _Changes:
         return timed, self._out_of_fold_changes(cuts, penalty)
 
     def _out_of_fold_changes(self, cuts: Floats, penalty: float) -> Floats:
-        eta = np.zeros((self._frame.height, len(cuts) + 1))
-        for f in np.unique(self._fold):
-            learn, held = self._fold != f, self._all_fold == f
-            design = self._encoding.linear_design(self._frame.filter(pl.Series(held)))
-            x = np.column_stack([self._out_of_fold[held], design[:, self._columns] - self._centre])
-            parts = within_periods(self._loss.subset(learn), cuts)
-            for period, (inside, part) in enumerate(parts):
-                fit, _, _ = self._fit(learn, part, inside, penalty)
-                eta[held, period] = fit.predict(x)
-        return eta
+        folds = np.unique(self._fold)
+        fits = np.stack([self._period_fits(f, cuts, penalty) for f in folds])
+        eta = self._out_of_fold[:, None] * fits[np.searchsorted(folds, self._all_fold), :, 0]
+        for rows, design in self._designs.linear():
+            x = design[:, self._columns] - self._centre
+            for f, fit in zip(folds, fits, strict=True):
+                inside = self._all_fold[rows] == f
+                eta[rows][inside] += x[inside] @ fit[:, 1:].T
+        return np.asarray(eta)
+
+    def _period_fits(self, fold: int, cuts: Floats, penalty: float) -> Floats:
+        """Return slope and coefficients in every period, learned without a fold."""
+        learn = self._fold != fold
+        parts = within_periods(self._loss.subset(learn), cuts)
+        fits = [self._fit(learn, part, inside, penalty)[0] for inside, part in parts]
+        return np.stack([fit.coefficients for fit in fits])
 
 
 def within_periods(loss: CoxLoss, cuts: Floats) -> list[tuple[Bools, CoxLoss]]:

@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from osler.errors import Damaged, Fault, InputError, NotEstimable
 from osler.learn.attribution import along_path
 from osler.learn.clock import Clock
+from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
 from osler.learn.losses import Floats, LogisticLoss, expit
 from osler.learn.modelfile import Stored, load_model, save_model
@@ -22,6 +23,7 @@ from osler.learn.score import Score, learn_score
 from osler.learn.scorefile import get_score, put_score
 from osler.learn.splits import stratified_folds
 from osler.learn.table import as_frame
+from osler.learn.timed import TimedScore
 from osler.predict.parameters import NOT_FITTED, Parameters
 
 KIND = "risk"
@@ -103,14 +105,14 @@ class Risk(Parameters):
         clock = Clock(self.time_budget_s)
         encoding = Encoding.fit(frame, named)
         order = canonical_order(encoding.tree_design(frame), label)
-        frame, label = frame[order], label[order]
+        designs, label = Designs(encoding, frame[order]), label[order]
         member = None if groups is None else np.asarray(groups)[order]
         count = len(label) if member is None else len(np.unique(member))
         if count < 2:
             raise NotEstimable("all rows are of one subject; at least two would be needed")
         folds = fold_count(len(label), rarer, count, self.folds)
         fold = stratified_folds(label, folds, self.seed, member)
-        score, _ = learn_score(encoding, frame, LogisticLoss(label), fold, self.seed, clock)
+        score, _ = learn_score(designs, LogisticLoss(label), fold, self.seed, clock)
         self._model = _Fitted(encoding, score)
         self._call_notes = ()
         self._fit_notes = _OUT_OF_TIME if clock.ran_out else ()
@@ -135,7 +137,7 @@ class Risk(Parameters):
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the chances of 0 and of 1, shape (n, 2)."""
-        chance = expit(self._log_odds(self._align(X)))
+        chance = expit(self._ready().score.predict(self._align(X)))
         return np.column_stack([1.0 - chance, chance])
 
     def predict(self, X: Any) -> Any:
@@ -149,9 +151,9 @@ class Risk(Parameters):
         """
         if not 0 < level < 1:
             raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
-        model, frame = self._ready(), self._align(X)
-        middle = self._log_odds(frame)
-        variance = model.score.spread.variance(model.encoding.linear_design(frame))
+        score, designs = self._ready().score, self._align(X)
+        middle = score.predict(designs)
+        variance = TimedScore.constant(score).variance(designs)[:, 0]
         half = ndtri(0.5 + level / 2) * np.sqrt(variance)
         return expit(middle - half), expit(middle + half)
 
@@ -165,12 +167,11 @@ class Risk(Parameters):
 
     def base_value(self) -> float:
         """Return the chance at the average score, from which `explain` starts."""
-        schema = self._ready().encoding.schema
-        return self._explained(schema.align(pl.DataFrame({n: [None] for n in schema.names}))[0])[0]
+        empty = pl.DataFrame({name: [None] for name in self.feature_names})
+        return self._explained(self._align(empty))[0]
 
-    def _explained(self, frame: pl.DataFrame) -> tuple[float, Floats]:
-        model = self._ready()
-        base, added = model.score.contributions(model.encoding, frame)
+    def _explained(self, designs: Designs) -> tuple[float, Floats]:
+        base, added = self._ready().score.contributions(designs)
 
         def slope(log_odds: Floats) -> Floats:
             chance = expit(log_odds)
@@ -220,13 +221,10 @@ class Risk(Parameters):
             raise NotEstimable(NOT_FITTED)
         return self._model
 
-    def _align(self, X: Any) -> pl.DataFrame:
-        frame, self._call_notes = self._ready().encoding.schema.align(X)
-        return frame
-
-    def _log_odds(self, frame: pl.DataFrame) -> Floats:
-        model = self._ready()
-        return model.score.predict(model.encoding, frame)
+    def _align(self, X: Any) -> Designs:
+        encoding = self._ready().encoding
+        frame, self._call_notes = encoding.schema.align(X)
+        return Designs(encoding, frame)
 
 
 _OUT_OF_TIME = ("the time budget ended the search; the best found so far was kept",)

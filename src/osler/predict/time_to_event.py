@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from osler.errors import Damaged, Fault, InputError, NotEstimable
 from osler.learn.attribution import along_path
 from osler.learn.clock import Clock
+from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
 from osler.learn.incidence import Hazards, baseline
 from osler.learn.losses import CoxLoss, Floats
@@ -30,6 +31,7 @@ KIND = "time-to-event"
 FEWEST_ROWS = 10
 FEWEST_EVENTS = 5
 FEWEST_EVENTS_FOR_A_SCORE = 10
+SHARE_FOLLOWED = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class _Fitted:
         Events of each cause in the training rows.
     horizon
         Time at which risks are explained unless another is asked for.
+    ranked_until
+        Time up to which lost time ranks people.
     """
 
     encoding: Encoding
@@ -51,12 +55,13 @@ class _Fitted:
     hazards: Hazards
     events: tuple[int, ...]
     horizon: float
+    ranked_until: float
 
-    def eta(self, frame: pl.DataFrame) -> Floats:
-        eta = np.zeros((frame.height, *self.shape))
+    def eta(self, designs: Designs) -> Floats:
+        eta = np.zeros((designs.rows, *self.shape))
         for cause, score in enumerate(self.scores):
             if score is not None:
-                eta[:, cause, : score.periods] = score.predict(self.encoding, frame)
+                eta[:, cause, : score.periods] = score.predict(designs)
         return eta
 
     @property
@@ -64,12 +69,11 @@ class _Fitted:
         """Causes, and the most periods that any has."""
         return len(self.scores), max(s.periods if s is not None else 1 for s in self.scores)
 
-    def variance(self, frame: pl.DataFrame) -> Floats:
-        design = self.encoding.linear_design(frame)
-        variance = np.zeros((frame.height, *self.shape))
+    def variance(self, designs: Designs) -> Floats:
+        variance = np.zeros((designs.rows, *self.shape))
         for cause, score in enumerate(self.scores):
             if score is not None:
-                variance[:, cause, : score.periods] = score.variance(design)
+                variance[:, cause, : score.periods] = score.variance(designs)
         return variance
 
 
@@ -155,11 +159,11 @@ class TimeToEvent(Parameters):
         order = canonical_order(
             encoding.tree_design(frame), outcome.time, outcome.event, outcome.entry
         )
-        frame, outcome = frame[order], outcome.take(order)
+        designs, outcome = Designs(encoding, frame[order]), outcome.take(order)
         member = None if groups is None else np.asarray(groups)[order]
         fold = self._folds(outcome, member)
         notes = _notes_on_fit(encoding, outcome)
-        scores, hazards = self._learn(encoding, frame, outcome, fold, clock)
+        scores, hazards = self._learn(designs, outcome, fold, clock)
         if clock.ran_out:
             notes.append("the time budget ended the search; the best found so far was kept")
         happened = outcome.time[outcome.event > 0]
@@ -169,6 +173,7 @@ class TimeToEvent(Parameters):
             hazards,
             tuple(int(np.sum(outcome.event == k + 1)) for k in range(outcome.causes)),
             float(np.median(happened)) if self.horizon is None else float(self.horizon),
+            float(np.quantile(outcome.time, 1 - SHARE_FOLLOWED)),
         )
         self._fit_notes, self._call_notes = tuple(notes), ()
         return self
@@ -182,12 +187,7 @@ class TimeToEvent(Parameters):
         return stratified_folds(outcome.event, folds, self.seed, member)
 
     def _learn(
-        self,
-        encoding: Encoding,
-        frame: pl.DataFrame,
-        outcome: SurvivalOutcome,
-        fold: Any,
-        clock: Clock,
+        self, designs: Designs, outcome: SurvivalOutcome, fold: Any, clock: Clock
     ) -> tuple[tuple[TimedScore | None, ...], Hazards]:
         scores: list[TimedScore | None] = []
         predictors = []
@@ -198,8 +198,8 @@ class TimeToEvent(Parameters):
                 predictors.append(np.zeros((len(outcome), 1)))
                 continue
             loss = CoxLoss(outcome.time, happened, outcome.entry)
-            score, eta = learn_score(encoding, frame, loss, fold, self.seed, clock)
-            timed, changing = learn_timed(encoding, frame, loss, score, eta, fold, clock)
+            score, eta = learn_score(designs, loss, fold, self.seed, clock)
+            timed, changing = learn_timed(designs, loss, score, eta, fold, clock)
             scores.append(timed)
             predictors.append(changing)
         cuts = [np.zeros(0) if score is None else score.cuts for score in scores]
@@ -262,12 +262,13 @@ class TimeToEvent(Parameters):
     def predict_risk(self, X: Any, cause: int | None = None) -> Floats:
         """Return a score by which rows rank, higher is sooner, shape (n,).
 
-        It is the expected time lost up to the last event time: to any event, or to one cause.
+        It is the expected time lost, to any event or to one cause, up to the time to which a
+        tenth of the rows learned from were followed: further out the few who are left decide.
         """
         model = self._ready()
         if cause is not None:
             self._check_cause(cause)
-        return model.hazards.time_lost(model.eta(self._align(X)), cause)
+        return model.hazards.time_lost(model.eta(self._align(X)), model.ranked_until, cause)
 
     def predict_interval(
         self, X: Any, times: Any, cause: int = 1, level: float = 0.95
@@ -285,9 +286,9 @@ class TimeToEvent(Parameters):
         self._check_cause(cause)
         if not 0 < level < 1:
             raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
-        model, asked, frame = self._ready(), as_times(times), self._align(X)
+        model, asked, designs = self._ready(), as_times(times), self._align(X)
         self._note_times(asked)
-        eta, variance = model.eta(frame), model.variance(frame)
+        eta, variance = model.eta(designs), model.variance(designs)
         middle = model.hazards.incidence(eta, asked)[:, cause - 1]
         spread = np.zeros_like(middle)
         for column, time in enumerate(asked):
@@ -307,24 +308,21 @@ class TimeToEvent(Parameters):
 
     def base_value(self, horizon: float | None = None, cause: int = 1) -> float:
         """Return the risk at average scores, from which `explain` starts."""
-        empty = pl.DataFrame(
-            {name: [None] for name in self._ready().encoding.schema.names},
-        )
-        frame = self._ready().encoding.schema.align(empty)[0]
-        return self._explained(frame, horizon, cause)[0]
+        empty = pl.DataFrame({name: [None] for name in self.feature_names})
+        return self._explained(self._align(empty), horizon, cause)[0]
 
     def _explained(
-        self, frame: pl.DataFrame, horizon: float | None, cause: int
+        self, designs: Designs, horizon: float | None, cause: int
     ) -> tuple[float, Floats]:
         self._check_cause(cause)
         model = self._ready()
         at = as_times(model.horizon if horizon is None else horizon)
         causes, periods = model.shape
         base = np.zeros((causes, periods))
-        added = np.zeros((frame.height, causes, periods, len(model.encoding.plans)))
+        added = np.zeros((designs.rows, causes, periods, len(model.encoding.plans)))
         for index, score in enumerate(model.scores):
             if score is not None:
-                at_base, parts = score.contributions(model.encoding, frame)
+                at_base, parts = score.contributions(designs)
                 base[index, : score.periods], added[:, index, : score.periods] = at_base, parts
         return along_path(
             lambda eta: model.hazards.incidence(eta.reshape(-1, causes, periods), at)[
@@ -334,7 +332,7 @@ class TimeToEvent(Parameters):
                 eta.reshape(-1, causes, periods), float(at[0]), cause
             ).reshape(eta.shape),
             base.ravel(),
-            added.reshape(frame.height, causes * periods, len(model.encoding.plans)),
+            added.reshape(designs.rows, causes * periods, len(model.encoding.plans)),
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -347,6 +345,7 @@ class TimeToEvent(Parameters):
                 "encoding": model.encoding.to_json(),
                 "events": list(model.events),
                 "horizon": model.horizon,
+                "ranked_until": model.ranked_until,
                 "notes": list(self._fit_notes),
             },
             {
@@ -382,7 +381,14 @@ class TimeToEvent(Parameters):
                 get_timed(stored, name, encoding) if name in spec else None for name in names
             )
             events = tuple(int(n) for n in spec["events"])
-            model._model = _Fitted(encoding, scores, hazards, events, float(spec["horizon"]))
+            model._model = _Fitted(
+                encoding,
+                scores,
+                hazards,
+                events,
+                float(spec["horizon"]),
+                float(spec["ranked_until"]),
+            )
             model._fit_notes = tuple(str(note) for note in spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged("the model's files lack a part") from error
@@ -393,14 +399,15 @@ class TimeToEvent(Parameters):
             raise NotEstimable(NOT_FITTED)
         return self._model
 
-    def _align(self, X: Any) -> pl.DataFrame:
-        frame, self._call_notes = self._ready().encoding.schema.align(X)
-        return frame
+    def _align(self, X: Any) -> Designs:
+        encoding = self._ready().encoding
+        frame, self._call_notes = encoding.schema.align(X)
+        return Designs(encoding, frame)
 
     def _incidences(self, X: Any, times: Any) -> Floats:
-        model, asked, frame = self._ready(), as_times(times), self._align(X)
+        model, asked, designs = self._ready(), as_times(times), self._align(X)
         self._note_times(asked)
-        return model.hazards.incidence(model.eta(frame), asked)
+        return model.hazards.incidence(model.eta(designs), asked)
 
     def _note_times(self, asked: Floats) -> None:
         if (asked > self.last_event_time).any():
