@@ -11,9 +11,10 @@ import typer
 from osler.errors import Fault, InputError
 from osler.workflows.opening import Opening
 
-NEGATIVE = re.compile(r"-\d+")
+NEGATIVE = re.compile(r"-[0-9]+")
 NEGATIVE_MARK = "negative:"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
+LARGEST_SEED = 2**31 - 1
 
 VaultArgument = Annotated[Path, typer.Argument(metavar="VAULT", help="The vault's folder.")]
 VaultOption = Annotated[Path, typer.Option("--vault", metavar="VAULT", help="The vault's folder.")]
@@ -28,7 +29,12 @@ Purpose = Annotated[
     str | None, typer.Option("--purpose", help="Why, for the ledger; else OSLER_PURPOSE.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Data as JSON on standard output.")]
-Seed = Annotated[int, typer.Option("--seed", help="Makes a run repeatable.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, max=LARGEST_SEED, help="A whole number from 0; makes a run repeatable."
+    ),
+]
 Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="MEDS subject_id, an integer.")]
 
 
@@ -54,6 +60,6 @@ def subject_of(text: str) -> int:
         If it is not an integer of 64 bits; the message does not repeat it.
     """
     plain = text.replace(NEGATIVE_MARK, "-", 1)
-    if re.fullmatch(r"-?\d{1,19}", plain) and SMALLEST <= int(plain) <= LARGEST:
+    if re.fullmatch(r"-?[0-9]{1,19}", plain) and SMALLEST <= int(plain) <= LARGEST:
         return int(plain)
     raise InputError(Fault("SUBJECT", "something else", "a MEDS subject_id, an integer of 64 bits"))

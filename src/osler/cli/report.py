@@ -38,7 +38,7 @@ def patient(
         subject_of(subject),
         runs=run or [],
         out=out,
-        formats=formats.split(","),
+        formats=[one.strip() for one in formats.split(",")],
     )
     show.note(f"a patient's report lies in clear in {out}; the vault has registered it")
     show.text(*(str(path) for path in written))

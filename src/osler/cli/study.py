@@ -29,7 +29,9 @@ def run(
     study: StudyFile,
     vault: VaultOption,
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder to write.")],
-    engine: Annotated[Engine, typer.Option(help="Where the map over shards runs.")] = Engine.LOCAL,
+    engine: Annotated[
+        Engine, typer.Option(help="Where the map over shards runs: local or ray.")
+    ] = Engine.LOCAL,
     seed: Seed = 0,
     key_file: KeyFile = None,
     json: Json = False,

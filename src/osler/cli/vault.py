@@ -30,7 +30,9 @@ vault_app = typer.Typer(
 def init(
     vault: VaultArgument,
     key_file: KeyFile = None,
-    shards: Annotated[int, typer.Option(help="More shards need less memory each.")] = 16,
+    shards: Annotated[
+        int, typer.Option(help="A whole number; more shards need less memory each.")
+    ] = 16,
     user: User = None,
     purpose: Purpose = None,
 ) -> None:
@@ -135,7 +137,10 @@ def erase(
         "proof: a decrypting scan and a byte search of every file found nothing",
     )
     for one in proof["exports"]:
-        show.note(f"still outside the vault: {one['kind']} of {one['time']}, {one['where']}")
+        show.note(
+        where = one["where"] or "place forgotten"
+        show.note(f"still outside the vault: {one['kind']} of {one['time']}, {where}")
+        )
 
 
 @vault_app.command("audit")

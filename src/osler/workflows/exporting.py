@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from osler.errors import Fault, InputError
 from osler.model import digest_of
 from osler.progress import track
 from osler.sources.meds import write_dataset
 from osler.workflows.opening import Opening
+from osler.workflows.writing import check_place
 
 
 def export_meds(opening: Opening, out: Path) -> dict[str, int]:
@@ -17,7 +19,19 @@ def export_meds(opening: Opening, out: Path) -> dict[str, int]:
     -------
     dict
         Numbers of subjects and events.
+
+    Raises
+    ------
+    InputError
+        If `out` holds something, cannot be made, or lies inside a vault.
     """
+    check_place(out)
+    if out.is_dir() and any(out.iterdir()):
+        raise InputError(
+            Fault(
+                str(out), "a folder with files in it", "a new or empty folder", "name another one"
+            )
+        )
     vault = opening.open()
     with vault.act("export meds"):
         shards = track(vault.shard_ids(), "Exporting, shards")

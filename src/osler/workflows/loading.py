@@ -48,6 +48,9 @@ def load(
     for given in filter(None, (path, mapping, samples)):
         if not given.exists():
             raise InputError(Fault(str(given), "no such file or folder", "a source to load"))
+    for given in filter(None, (mapping, samples)):
+        if not given.is_file():
+            raise InputError(Fault(str(given), "a folder", "a file"))
     source = registry.get(format_name)
     report = LoadReport()
     vault = opening.open()

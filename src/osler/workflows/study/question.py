@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ from osler.model import digest_of
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 100_000
+MOST_DEEP = 40
+OLDEST_YEARS = 150
+LONGEST_SHOWN = 60
+UNWRITABLE = ("Cc", "Cs")
 DEFAULT_AGGREGATIONS = ("count", "last")
 KINDS = {
     str: "text",
@@ -29,6 +35,8 @@ KINDS = {
     list: "list",
     dict: "mapping",
     type(None): "missing value",
+    datetime: "moment",
+    date: "date",
 }
 DEFAULT_AGE_BANDS = (40.0, 50.0, 60.0, 70.0)
 
@@ -209,7 +217,7 @@ class Section:
         self.where = where
         self.faults = faults
         if content is not None and not isinstance(content, dict):
-            self.fault("", f"a {_kind(content)}", "a mapping of keys to values")
+            self.fault("", _kind(content), "a mapping of keys to values")
             content = {}
         self.content: dict[str, Any] = dict(content or {})
         self.known: list[str] = []
@@ -235,7 +243,7 @@ class Section:
         if value is None and required:
             self.fault(key, "absent", "a mapping")
         elif value is not None and not isinstance(value, dict):
-            self.fault(key, f"a {_kind(value)}", "a mapping")
+            self.fault(key, _kind(value), "a mapping")
         return value if isinstance(value, dict) else {}
 
     def text(self, key: str, *, default: str) -> str:
@@ -243,21 +251,32 @@ class Section:
         value = self.take(key)
         if value is None:
             return default
-        if not isinstance(value, str) or not value.strip():
-            self.fault(key, f"a {_kind(value)}", "a text")
-            return default
-        return value.strip()
+        return self._line(key, value) or default
 
     def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
         """Return a list of texts; one text stands for a list of one."""
         value = self.take(key)
         if value is None:
             return tuple(default)
-        listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-            self.fault(key, f"a {_kind(value)}", "a list of texts")
+        if isinstance(value, str):
+            value = [value]
+        if not isinstance(value, list):
+            self.fault(key, _kind(value), "a list of texts")
             return tuple(default)
-        return tuple(" ".join(one.split()) for one in listed)
+        lines = [self._line(f"{key}, entry {place}", one) for place, one in enumerate(value, 1)]
+        return tuple(line for line in lines if line)
+
+    def _line(self, key: str, value: Any) -> str:
+        """Return a text as one line; empty, and a fault noted, when it is none."""
+        if not isinstance(value, str):
+            self.fault(key, _kind(value), "a text")
+            return ""
+        line = " ".join(value.split())
+        if not line or any(unicodedata.category(one) in UNWRITABLE for one in line):
+            came = "a text with control characters" if line else "an empty text"
+            self.fault(key, came, "a text that can be read")
+            return ""
+        return line
 
     def number(
         self, key: str, *, default: float, low: float, high: float, whole: bool = False
@@ -271,7 +290,7 @@ class Section:
         )
         if not right_kind or not low <= value <= high:
             what = "a whole number" if whole else "a number"
-            self.fault(key, f"{value!r}", f"{what} from {low:g} to {high:g}")
+            self.fault(key, shown(value), f"{what} from {low:g} to {high:g}")
             return default
         return float(value)
 
@@ -282,23 +301,21 @@ class Section:
                 near = difflib.get_close_matches(str(key), self.known, n=1)
                 remedy = f"did you mean {near[0]}?" if near else "remove it or correct its name"
                 self.fault(
-                    str(key),
+                    str(key) if len(str(key)) <= LONGEST_SHOWN else shown(key),
                     "a key this version does not know",
                     f"one of {', '.join(self.known)}",
                     remedy,
                 )
 
 
+def shown(value: Any) -> str:
+    """Return a value of the study file as a message may repeat it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
 def _kind(value: Any) -> str:
-    names = {
-        str: "text",
-        int: "number",
-        float: "number",
-        bool: "yes/no value",
-        list: "list",
-        dict: "mapping",
-    }
-    return names.get(type(value), type(value).__name__)
+    return f"a {KINDS.get(type(value), type(value).__name__)}"
 
 
 def _features(section: Section) -> FeaturePlan:
@@ -310,7 +327,7 @@ def _features(section: Section) -> FeaturePlan:
         section.faults.extend(f"{section.where}: {fault}" for fault in error.faults)
     age = section.take("age")
     if age is not None and not isinstance(age, bool):
-        section.fault("age", f"a {_kind(age)}", "true or false")
+        section.fault("age", _kind(age), "true or false")
     plan = FeaturePlan(
         windows=windows,
         aggregations=aggregations,
@@ -332,13 +349,16 @@ def _split(section: Section) -> SplitPlan:
     if isinstance(holdout, date) and not isinstance(holdout, datetime):
         holdout = datetime(holdout.year, holdout.month, holdout.day)
     if holdout is not None and not isinstance(holdout, datetime):
+        section.fault("temporal_holdout", _kind(holdout), "a date such as 2015-01-01, or null")
+        holdout = None
+    elif holdout is not None and holdout.tzinfo is not None:
         section.fault(
-            "temporal_holdout", f"a {_kind(holdout)}", "a date such as 2015-01-01, or null"
+            "temporal_holdout", "a moment with a time zone", "one without, as in the vault"
         )
         holdout = None
     site = section.take("site")
     if site is not None and not isinstance(site, str):
-        section.fault("site", f"a {_kind(site)}", "the beginning of a code, such as SITE, or null")
+        section.fault("site", _kind(site), "the beginning of a code, such as SITE, or null")
         site = None
     section.finish()
     return SplitPlan(folds=folds, temporal_holdout=holdout, site=site)
@@ -374,7 +394,7 @@ def _groups(section: Section) -> tuple[tuple[str, ...], ...]:
     for one in listed if isinstance(listed, list) else [None]:
         names = one if isinstance(one, list) else [one]
         if not 1 <= len(names) <= 2 or not all(isinstance(name, str) for name in names):
-            section.fault("groups", f"a {_kind(one)}", "names of groups, or pairs of names")
+            section.fault("groups", _kind(one), "names of groups, or pairs of names")
             continue
         groups.append(tuple(str(name) for name in names))
     return tuple(groups)
@@ -385,8 +405,8 @@ def _thresholds(section: Section) -> tuple[float, ...]:
     if listed is None:
         return (0.1, 0.2)
     numbers = listed if isinstance(listed, list) else [listed]
-    if not all(isinstance(one, int | float) and 0 < one < 1 for one in numbers):
-        section.fault("thresholds", "something else", "risks between 0 and 1, such as [0.1, 0.2]")
+    if not all(_is_number(one) and 0 < one < 1 for one in numbers):
+        section.fault("thresholds", shown(listed), "risks between 0 and 1, such as [0.1, 0.2]")
         return (0.1, 0.2)
     return tuple(float(one) for one in numbers)
 
@@ -394,21 +414,35 @@ def _thresholds(section: Section) -> tuple[float, ...]:
 def _definitions(section: Section) -> dict[str, GroupDefinition]:
     definitions = {}
     for name in list(section.content):
+        if not isinstance(name, str):
+            section.take(name)
+            section.fault(shown(name), "a name that is not a text", "a text")
+            continue
+        known = len(section.faults)
         below = section.section(name)
-        bands = below.take("age")
+        bands = _ages(below)
         codes = below.texts("codes")
         below.finish()
-        if bands is not None and not (
-            isinstance(bands, list) and all(isinstance(one, int | float) for one in bands)
-        ):
-            below.fault("age", f"a {_kind(bands)}", "ages in years, such as [40, 50, 60]")
-            bands = None
-        if bool(bands) == bool(codes):
-            below.fault("", "neither or both of age and codes", "one of them")
-        ages = tuple(sorted(float(one) for one in bands or ()))
-        definitions[name] = GroupDefinition(name, codes, ages)
+        if len(section.faults) == known and bool(bands) == bool(codes):
+            below.fault("", "both age and codes" if bands else "nothing", "age or codes")
+        definitions[name] = GroupDefinition(name, codes, bands)
     definitions.setdefault("age_band", GroupDefinition("age_band", age_years=DEFAULT_AGE_BANDS))
     return definitions
+
+
+def _ages(section: Section) -> tuple[float, ...]:
+    listed = section.take("age")
+    if listed is None:
+        return ()
+    numbers = listed if isinstance(listed, list) else [listed]
+    if not numbers or not all(_is_number(one) and 0 < one <= OLDEST_YEARS for one in numbers):
+        section.fault("age", shown(listed), "ages in years, such as [40, 50, 60]")
+        return ()
+    return tuple(sorted({float(one) for one in numbers}))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def read_text(path: Path) -> str:
@@ -420,7 +454,8 @@ def read_text(path: Path) -> str:
         If there is no such file, it is too large, or it is not UTF-8.
     """
     if not path.is_file():
-        raise InputError(Fault(str(path), "no such file", "a study file in YAML"))
+        came = "a folder" if path.is_dir() else "no such file"
+        raise InputError(Fault(str(path), came, "a study file in YAML"))
     if path.stat().st_size > MOST_BYTES:
         raise InputError(Fault(str(path), f"more than {MOST_BYTES} bytes", "a study file in YAML"))
     try:
@@ -448,7 +483,11 @@ def load_yaml(text: str, where: str) -> dict[str, Any]:
         raise InputError(Fault(where, "text that cannot be read", "sound YAML")) from error
     if not isinstance(content, dict):
         raise InputError(
-            Fault(where, f"a {_kind(content)}", "a mapping with title:, task:, outcome:, …")
+            Fault(
+                where,
+                "nothing" if content is None else _kind(content),
+                "a mapping with title:, task:, outcome:, …",
+            )
         )
     if _nodes(content, {}) > MOST_NODES:
         raise InputError(Fault(where, "aliases that expand without end", "a plain study file"))
@@ -456,18 +495,37 @@ def load_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, refusing a key that stands twice."""
+    """YAML's safe loader, refusing a key that stands twice or is no plain value, and deep nests."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Read one node, or say at which line they are nested too deep."""
+        self.depth += 1
+        if self.depth > MOST_DEEP:
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                f"nested more than {MOST_DEEP} deep",
+                parent.start_mark if parent else None,
+            )
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping, or say at which line a key is repeated."""
+        """Build a mapping, or say at which line a key is repeated or is a list or a mapping."""
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and key.value != "<<" and isinstance(key.value, str):
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key that is a list or a mapping", key.start_mark
+                )
+            if key.value in seen and key.value != "<<":
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} stands twice", key.start_mark
                 )
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

@@ -83,17 +83,7 @@ class SavedRun:
         Damaged
             If a file is missing or is not what was saved.
         """
-        if not (path / DIGESTS).is_file():
-            raise InputError(Fault(str(path), "no run", "a folder that `osler study run` wrote"))
-        try:
-            listed = json.loads((path / DIGESTS).read_text("utf-8"))
-            version, digests = listed["format_version"], listed["sha256"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise Damaged(f"{path / DIGESTS} is not the list of digests that was saved") from error
-        if version > FORMAT_VERSION:
-            raise InputError(
-                Fault(str(path), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
-            )
+        digests = _digests(path)
         found = folder_digests(path)
         wrong = [name for name, digest in digests.items() if found.get(name) != digest]
         if wrong:
@@ -124,6 +114,33 @@ class SavedRun:
         own = self.predictions.filter(pl.col("subject_id") == subject_id)["fold"]
         folds = own.drop_nulls().filter(own.drop_nulls() >= 0)
         return int(folds[0]) if folds.len() else None
+
+
+def _digests(path: Path) -> dict[str, str]:
+    """Return the digests that a run was saved with, by file name.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a run, or one of a newer osler.
+    Damaged
+        If the list is not one that was saved.
+    """
+    if not (path / DIGESTS).is_file():
+        raise InputError(Fault(str(path), "no run", "a folder that `osler study run` wrote"))
+    try:
+        listed = json.loads((path / DIGESTS).read_text("utf-8"))
+        version, digests = listed["format_version"], dict(listed["sha256"])
+        newer = version > FORMAT_VERSION
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Damaged(f"{path / DIGESTS} is not the list of digests that was saved") from error
+    if newer:
+        raise InputError(
+            Fault(str(path), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
+        )
+    if not {RESULTS, PREDICTIONS, STUDY, f"{MODEL}/{FINAL}/columns.json"} <= set(digests):
+        raise Damaged(f"{path / DIGESTS} lists no results, predictions, study or model")
+    return digests
 
 
 def plain(value: Any) -> Any:
