@@ -137,10 +137,8 @@ def erase(
         "proof: a decrypting scan and a byte search of every file found nothing",
     )
     for one in proof["exports"]:
-        show.note(
         where = one["where"] or "place forgotten"
         show.note(f"still outside the vault: {one['kind']} of {one['time']}, {where}")
-        )
 
 
 @vault_app.command("audit")
