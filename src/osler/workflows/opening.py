@@ -40,9 +40,15 @@ class Opening:
         """Return the key from the file, the environment or a prompt, in that order."""
         return find_key(self.key_file, config.KEY, "Passphrase of the vault")
 
-    def open(self) -> Vault:
-        """Open the vault; nothing is read from it yet."""
-        return Vault.open(self.path, self.key(), actor=self.actor)
+    def open(self, *, within: int | None = None) -> Vault:
+        """Open the vault; nothing is read from it yet.
+
+        Parameters
+        ----------
+        within
+            Number of the recorded act that a worker process reads for.
+        """
+        return Vault.open(self.path, self.key(), actor=self.actor, within=within)
 
 
 def find_key(key_file: Path | None, setting: config.Setting, prompt: str) -> Key:

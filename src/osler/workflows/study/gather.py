@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
 
 import polars as pl
 from joblib import Parallel, delayed
@@ -14,14 +13,13 @@ from osler.cohort import Cohort, build
 from osler.extras import require
 from osler.features import FeatureMatrix, featurise
 from osler.model import BIRTH
-from osler.vault import Vault
+from osler.vault import Act, Vault
 from osler.workflows.opening import Opening
 from osler.workflows.study.question import GroupDefinition, Study
 
 UNKNOWN = "unknown"
 DAYS_PER_YEAR = 365.25
-
-Result = TypeVar("Result")
+THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -57,36 +55,36 @@ class Material:
         )
 
 
-def gather(vault: Vault, study: Study, opening: Opening, *, engine: str = "local") -> Material:
+def gather(
+    vault: Vault, act: Act, study: Study, opening: Opening, *, engine: str = "local"
+) -> Material:
     """Build the rows and features of a study from every shard.
 
     Memory is bounded by the shards in flight, one per worker, and by the result.
+
+    Parameters
+    ----------
+    act
+        The recorded act that the reading belongs to.
+    engine
+        `local` for threads of this process, `ray` for processes that open the vault themselves
+        with the same key file or environment.
     """
-    return Material.concat(
-        map_shards(vault, opening, lambda events: of_events(events, study), engine)
-    )
-
-
-def map_shards(
-    vault: Vault, opening: Opening, work: Callable[[pl.DataFrame], Result], engine: str
-) -> list[Result]:
-    """Run `work` on the events of each shard, in order; workers read their shards themselves."""
     shards = vault.shard_ids()
     if engine == "ray":
-        require("ray", "ray")
         require("ray.util.joblib", "ray").register_ray()
-        parallel = Parallel(n_jobs=-1, backend="ray")
-        return list(parallel(delayed(_in_worker)(opening, shard, work) for shard in shards))
-    parallel = Parallel(n_jobs=2, backend="threading")
-    return list(parallel(delayed(_in_thread)(vault, shard, work) for shard in shards))
+        jobs = (delayed(_in_worker)(opening, act.number, shard, study) for shard in shards)
+        return Material.concat(Parallel(n_jobs=-1, backend="ray")(jobs))
+    jobs = (delayed(_in_thread)(vault, shard, study) for shard in shards)
+    return Material.concat(Parallel(n_jobs=THREADS, backend="threading")(jobs))
 
 
-def _in_thread(vault: Vault, shard: int, work: Callable[[pl.DataFrame], Result]) -> Result:
-    return work(vault.shard_events(shard))
+def _in_thread(vault: Vault, shard: int, study: Study) -> Material:
+    return of_events(vault.shard_events(shard), study)
 
 
-def _in_worker(opening: Opening, shard: int, work: Callable[[pl.DataFrame], Result]) -> Result:
-    return work(opening.open().shard_events(shard))
+def _in_worker(opening: Opening, within: int, shard: int, study: Study) -> Material:
+    return of_events(opening.open(within=within).shard_events(shard), study)
 
 
 def of_events(events: pl.DataFrame, study: Study) -> Material:

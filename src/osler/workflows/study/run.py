@@ -78,8 +78,8 @@ def run_study(
     study = Study.read(path)
     check_replaceable(out, RESULTS)
     vault = opening.open()
-    with vault.act("study run", {"study": study.digest}):
-        material = gather(vault, study, opening, engine=engine)
+    with vault.act("study run", {"study": study.digest}) as act:
+        material = gather(vault, act, study, opening, engine=engine)
         descriptions = described(vault)
     horizons = horizons_of(study, material.cohort)
     outcomes = outcomes_of(material.cohort, study)
@@ -150,7 +150,8 @@ def provenance_of(study: Study, vault: Vault, seed: int) -> Provenance:
         inputs={
             "study": study.digest,
             "vault": vault.vault_id,
-            "vault generation": str(vault.info().generation),
+            "vault generation": str(vault.generation),
+            "vault manifest": vault.digest,
         },
     )
 
