@@ -27,9 +27,10 @@ NEW_KEY = Setting("OSLER_NEW_KEY", "the new passphrase for `osler vault rekey`")
 USER = Setting("OSLER_USER", "who acts, for the ledger; else the account name")
 PURPOSE = Setting("OSLER_PURPOSE", "why, for the ledger; else `unspecified`")
 STATE = Setting("OSLER_STATE", "folder for what must lie outside a vault, such as ledger heads")
+DEBUG = Setting("OSLER_DEBUG", "when set, a fault of osler's own is raised with its trace")
 DATA = Setting("OSLER_DATA", "folder with the data sets that benchmarks read")
 
-SETTINGS = (KEY, NEW_KEY, USER, PURPOSE, STATE, DATA)
+SETTINGS = (KEY, NEW_KEY, USER, PURPOSE, STATE, DEBUG, DATA)
 
 UNSPECIFIED = "unspecified"
 

@@ -31,7 +31,7 @@ PROMISED = [
     ("load",),
     ("export", "meds"),
     ("report", "patient"),
-    *(("study", act) for act in ("run", "apply", "explain")),
+    *(("study", act) for act in ("run", "explain")),
     *(("vault", act) for act in ("init", "info", "verify", "rekey", "erase", "audit")),
 ]
 

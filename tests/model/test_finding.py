@@ -56,6 +56,8 @@ def test_a_finding_is_plain_json_with_the_published_keys() -> None:
         "caveats",
         "status",
         "provenance",
+        "cause",
+        "horizon",
     }
     assert set(written["reasons"][0]) == {"what", "effect", "source"}
     assert set(written["evidence"][0]) == {"source", "level", "citation"}

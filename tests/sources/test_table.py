@@ -265,7 +265,7 @@ def test_only_a_header(read: Load) -> None:
 
 def test_truncated_gzip(read: Load) -> None:
     """A packed table that was cut short stops the load."""
-    rows = "".join(f"{i},2020-01-01,t,{os.urandom(8).hex()}\n" for i in range(2000))
+    rows = "".join(f"{i},2020-01-01,t,x{os.urandom(8).hex()}\n" for i in range(2000))
     packed = gzip.compress(b"id,day,test,result\n" + rows.encode())
     assert read(packed).report.loaded == 2000
     with pytest.raises(InputError, match="ends too early"):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import osler
+from osler import config
 from osler.cli import show
 from osler.cli.demo import demo
 from osler.cli.load import export_app, load
@@ -60,7 +61,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return show.OSLERS_FAULT
     except (Exception, KeyboardInterrupt) as error:
-        if os.environ.get("OSLER_DEBUG"):
+        if config.DEBUG.read():
             raise
         return show.fault(error)
     return int(outcome) if isinstance(outcome, int) else show.DONE

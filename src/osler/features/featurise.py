@@ -93,6 +93,18 @@ def featurise_shards(
 
     The next shard is fetched while one is aggregated, so memory is that of two shards and of the
     matrix, unless `keep_events`.
+
+    Parameters
+    ----------
+    shards
+        Events and rows of one shard each, as in `featurise`.
+    windows, aggregations, include, exclude, age, keep_events
+        As in `featurise`.
+
+    Raises
+    ------
+    InputError
+        As in `featurise`, or if there is no shard.
     """
     request = Request.of(windows, aggregations, include, exclude, age)
     done = [_shard(events, rows, request, keep_events) for events, rows in _one_ahead(shards)]

@@ -125,9 +125,9 @@ def out_of_100(probability: Any) -> str:
     if share is None:
         return UNKNOWN
     count = share * 100
-    if count < 0.5:
+    if count <= 0.5:
         return "<1"
-    return ">99" if count > 99.5 else f"{count:.0f}"
+    return ">99" if count >= 99.5 else f"{count:.0f}"
 
 
 def range_of_100(low: Any, high: Any) -> str:

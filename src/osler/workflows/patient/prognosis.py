@@ -13,7 +13,7 @@ from osler.cohort import extract
 from osler.features import FeatureMatrix
 from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
 from osler.predict import Risk, TimeToEvent
-from osler.report.numbers import people_of_100
+from osler.report.numbers import out_of_100, people_of_100
 from osler.workflows.patient.reasons import missing_for, reasons_for
 from osler.workflows.study.fitting import predict, predict_interval
 from osler.workflows.study.gather import groups_of, matrix_of
@@ -206,8 +206,8 @@ def _finding(
     people = run.results["people"]
     within = f" within {horizon['text']}" if horizon["text"] else ""
     statement = (
-        f"Of 100 {people} like this one, about {per_hundred(value)} have {name}{within} "
-        f"({LEVEL:.0%} interval {per_hundred(low)} to {per_hundred(high)})."
+        f"Of 100 {people} like this one, about {out_of_100(value)} have {name}{within} "
+        f"({LEVEL:.0%} interval {out_of_100(low)} to {out_of_100(high)})."
     )
     return Finding(
         kind="prognosis",
@@ -254,21 +254,6 @@ def _evidence(run: SavedRun) -> Evidence:
     )
 
 
-def per_hundred(value: float) -> str:
-    """Return a probability as a whole number out of 100, `<1` and `>99` at the ends.
-
-    Examples
-    --------
-    >>> per_hundred(0.123), per_hundred(0.001)
-    ('12', '<1')
-    """
-    if 0 < value < 0.005:
-        return "<1"
-    if 0.995 <= value < 1:
-        return ">99"
-    return f"{100 * value:.0f}"
-
-
 def _time_zero(run: SavedRun, moment: Any) -> str:
     trigger = run.study.task.get("trigger")
     name = in_words(trigger).lower() if isinstance(trigger, str) else "the prediction"
@@ -303,7 +288,7 @@ def _summary(
     ]
     middle = told[len(told) // 2]
     people = run.results["people"]
-    parts = [f"{per_hundred(one['value'])} have {one['cause']}" for one in middle["causes"]]
+    parts = [f"{out_of_100(one['value'])} have {one['cause']}" for one in middle["causes"]]
     when = f"After {middle['label']}, of" if middle["label"] else "Of"
     rest = "have neither" if len(parts) > 1 else "have not"
     free = people_of_100([one["value"] for one in middle["causes"]])[-1]

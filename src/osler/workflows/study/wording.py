@@ -51,7 +51,7 @@ def in_words(code: str) -> str:
     >>> in_words("ER_STATUS")
     'ER status'
     >>> in_words("LAB//creatinine//mg/dL")
-    'Lab creatinine'
+    'LAB creatinine'
     """
     if code == AGE:
         return "Age"
