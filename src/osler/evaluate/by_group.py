@@ -184,7 +184,8 @@ def groups(
 def _note(shown: int, level: float) -> str:
     return (
         f"{shown} groups are looked at, so about {shown * (1 - level):.1f} intervals of a metric "
-        "would miss the truth by chance alone; a group is said to stand out only after Bonferroni's correction."
+        "would miss the truth by chance alone; a group is said to stand out only after "
+        "Bonferroni's correction."
     )
 
 
