@@ -42,7 +42,7 @@ contract: $(DEVELOPMENT) ## Check that imports point one way
 	@$(BIN)/lint-imports
 
 docs: $(DEVELOPMENT) ## Build the site into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(DEVELOPMENT) ## Run the benchmarks and print the tables of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
