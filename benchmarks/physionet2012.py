@@ -107,7 +107,9 @@ def run() -> list[dict[str, Any]]:
         for name, (inside, new) in chances.items()
     }
     areas = {name: found["auroc"] for name, found in measured.items()}
-    saps = binary(y_new, severity / (severity.max() + 1), bootstrap=0)["auroc"].value
+    # Where SAPS-I could not be computed the set says -1, which ranks below every score.
+    ranked = (severity + 1) / (severity.max() + 2)
+    saps = binary(y_new, ranked, bootstrap=0)["auroc"].value
     table: list[dict[str, Any]] = [
         {"measure": "read and featurise both sets, seconds", "osler": read_s},
         {"measure": "cross-fit and fit on set-a, seconds", "osler": fit_s},

@@ -195,13 +195,8 @@ def _numbers(series: pl.Series) -> Floats:
 
 
 def _one_hot(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
-    codes = (
-        series.replace_strict(
-            list(plan.levels), list(range(len(plan.levels))), default=-1, return_dtype=pl.Int32
-        ).to_numpy()
-        if plan.levels
-        else np.full(len(series), -1)
-    )
+    place = {level: number for number, level in enumerate(plan.levels)}
+    codes = np.array([place.get(word, -1) for word in series.to_list()], dtype=np.int64)
     block[:] = 0.0
     known = np.flatnonzero(codes >= 0)
     block[known, codes[known]] = 1.0

@@ -10,7 +10,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from osler.learn.losses import Floats, LogisticLoss, Loss, level_of
 
 MOST_STEPS = 25
-TOLERANCE = 1e-7
+TOLERANCE = 1e-8
+ROUGH = 1e-5
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,13 @@ class LinearFit:
         return np.asarray(design @ self.coefficients + self.intercept)
 
 
-def ridge(design: Floats, loss: Loss, penalty: Floats, start: LinearFit | None = None) -> LinearFit:
+def ridge(
+    design: Floats,
+    loss: Loss,
+    penalty: Floats,
+    start: LinearFit | None = None,
+    tolerance: float = TOLERANCE,
+) -> LinearFit:
     """Minimise ``loss + ½ Σ penalty_j b_j²`` by Newton's method with step halving.
 
     Parameters
@@ -37,6 +44,8 @@ def ridge(design: Floats, loss: Loss, penalty: Floats, start: LinearFit | None =
         Non-negative, on the scale of the summed loss.
     start
         Where to begin, for a path of penalties.
+    tolerance
+        Relative gain below which to stop; `ROUGH` will do to compare penalties.
     """
     intercept = isinstance(loss, LogisticLoss)
     full = np.column_stack([np.ones(len(design)), design]) if intercept else design
@@ -46,11 +55,11 @@ def ridge(design: Floats, loss: Loss, penalty: Floats, start: LinearFit | None =
         b = np.concatenate([[start.intercept], start.coefficients])[0 if intercept else 1 :]
     elif intercept:
         b[0] = level_of(loss)
-    b = _newton(full, loss, weights, b)
+    b = _newton(full, loss, weights, b, tolerance)
     return LinearFit(float(b[0]), b[1:]) if intercept else LinearFit(0.0, b)
 
 
-def _newton(design: Floats, loss: Loss, penalty: Floats, b: Floats) -> Floats:
+def _newton(design: Floats, loss: Loss, penalty: Floats, b: Floats, tolerance: float) -> Floats:
     def objective(at: Floats) -> float:
         return loss.value(design @ at) + 0.5 * float(penalty @ at**2)
 
@@ -66,7 +75,7 @@ def _newton(design: Floats, loss: Loss, penalty: Floats, b: Floats) -> Floats:
         if trial > current + 1e-12:
             break
         b, gain, current = b - size * step, current - trial, trial
-        if gain < TOLERANCE * (1.0 + abs(current)):
+        if gain < tolerance * (1.0 + abs(current)):
             break
     return b
 

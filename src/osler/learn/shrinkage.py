@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from osler.learn.clock import Clock
-from osler.learn.linear import LinearFit, ridge
+from osler.learn.linear import ROUGH, TOLERANCE, LinearFit, ridge
 from osler.learn.losses import Bools, Floats, Ints, Loss
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -48,7 +48,7 @@ class LinearFolds:
 
     def refit(self, design: Floats, loss: Loss, rare: Bools) -> Penalised:
         """Fit all rows under the chosen penalties."""
-        return _Problem(design, loss, rare).solve(self.penalty, self.rare_penalty)
+        return _Problem(design, loss, rare).solve(self.penalty, self.rare_penalty, TOLERANCE)
 
 
 class _Problem:
@@ -68,9 +68,9 @@ class _Problem:
         self._design, self._loss = np.ascontiguousarray(centred[:, kept]), loss
         self._last: LinearFit | None = None
 
-    def solve(self, penalty: float, rare_penalty: float) -> Penalised:
+    def solve(self, penalty: float, rare_penalty: float, tolerance: float = ROUGH) -> Penalised:
         each = np.where(self._rare, rare_penalty, penalty)
-        self._last = ridge(self._design, self._loss, each, self._last)
+        self._last = ridge(self._design, self._loss, each, self._last, tolerance)
         return Penalised(self._columns, each, self._last)
 
 

@@ -72,7 +72,9 @@ class Schema:
     def _as_fitted(self, frame: pl.DataFrame) -> pl.DataFrame:
         faults, columns = [], []
         for series, kind in zip(frame.get_columns(), self.kinds, strict=True):
-            if series.dtype == _DTYPES[kind] or series.null_count() == len(series):
+            if series.dtype == _DTYPES[kind]:
+                columns.append(series)
+            elif series.null_count() == len(series):
                 columns.append(series.cast(_DTYPES[kind]))
             elif WORD not in (kind, Schema.of(series.to_frame(), True).kinds[0]):
                 columns.append(_number_or_truth(series, kind))
@@ -126,10 +128,19 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     """
     frame, named = _taken_in(X)
     faults: list[Fault] = []
-    columns = [_plain(series, faults) for series in frame.get_columns()]
+    frame = _readable(frame, faults)
+    numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
+    # One query for all columns: asked one by one, a single row would take longer than its model.
+    frame = frame.with_columns(pl.col(numbers).cast(pl.Float64).fill_nan(None))
+    infinite = frame.select(pl.col(numbers).is_infinite().any()).row(0) if numbers else ()
+    faults += [
+        Fault(f"X column {name!r}", "infinite values", "numbers", "leave them empty")
+        for name, found in zip(numbers, infinite, strict=True)
+        if found
+    ]
     if faults:
         raise InputError(faults)
-    return (pl.DataFrame(columns) if columns else frame), named
+    return frame, named
 
 
 def _taken_in(X: Any) -> tuple[pl.DataFrame, bool]:
@@ -223,25 +234,19 @@ def _pandas_column(name: str, column: Any, faults: list[Fault]) -> pl.Series:
     return _from_objects(name, column.tolist(), faults)
 
 
-def _plain(series: pl.Series, faults: list[Fault]) -> pl.Series:
-    dtype = series.dtype
-    if dtype == pl.Boolean or dtype == pl.String:
-        return series
-    if dtype == pl.Null:
-        return series.cast(pl.Float64)
-    if dtype == pl.Object:
-        return _plain(_from_objects(series.name, series.to_list(), faults), faults)
-    if dtype in (pl.Categorical, pl.Enum):
-        return series.cast(pl.String)
-    if not dtype.is_numeric():
-        faults.append(_wrong_type(series.name, str(dtype)))
-        return series
-    number = series.cast(pl.Float64).fill_nan(None)
-    if number.is_infinite().any():
-        faults.append(
-            Fault(f"X column {series.name!r}", "infinite values", "numbers", "leave them empty")
-        )
-    return number
+def _readable(frame: pl.DataFrame, faults: list[Fault]) -> pl.DataFrame:
+    """Return the frame with only numbers, truths and words; the rest are faults."""
+    changed = []
+    for name, dtype in frame.schema.items():
+        if dtype == pl.Object:
+            changed.append(_from_objects(name, frame[name].to_list(), faults))
+        elif dtype == pl.Null:
+            changed.append(frame[name].cast(pl.Float64))
+        elif dtype in (pl.Categorical, pl.Enum):
+            changed.append(frame[name].cast(pl.String))
+        elif dtype not in (pl.Boolean, pl.String) and not dtype.is_numeric():
+            faults.append(_wrong_type(name, str(dtype)))
+    return frame.with_columns(changed) if changed else frame
 
 
 def _wrong_type(name: str, came: str) -> Fault:

@@ -9,7 +9,7 @@ import numpy as np
 
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
-from osler.learn.linear import ridge
+from osler.learn.linear import ROUGH, TOLERANCE, ridge
 from osler.learn.losses import Bools, CoxLoss, Floats, Ints
 from osler.learn.score import Score
 
@@ -38,7 +38,7 @@ class TimedScore:
     centre : shape (k,)
     coefficients : shape (periods, k)
     covariances : shape (periods, k, k)
-        Inverse penalised information of the coefficients.
+        Sampling covariance of the coefficients under their penalty.
     """
 
     score: Score
@@ -154,11 +154,18 @@ class _Changes:
         parts = [self._fold == f for f in np.unique(self._fold)]
         return sum(self._loss.subset(h).value(self._design[h, 0]) for h in parts)
 
-    def _fit(self, rows: Bools, part: CoxLoss, inside: Bools, penalty: float) -> Any:
+    def _fit(
+        self,
+        rows: Bools,
+        part: CoxLoss,
+        inside: Bools,
+        penalty: float,
+        tolerance: float = TOLERANCE,
+    ) -> Any:
         each = np.full(self._design.shape[1], penalty)
         each[0] = SLOPE_PENALTY
         design = self._design[rows][inside]
-        return ridge(design, part, each), design, each
+        return ridge(design, part, each, None, tolerance), design, each
 
     def held_out_loss(self, cuts: Floats, penalty: float) -> float:
         total = 0.0
@@ -170,7 +177,7 @@ class _Changes:
                 strict=True,
             )
             for (inside, part), (inside_held, part_held) in learned:
-                fit, _, _ = self._fit(learn, part, inside, penalty)
+                fit, _, _ = self._fit(learn, part, inside, penalty, ROUGH)
                 total += part_held.value(fit.predict(self._design[held][inside_held]))
         return total
 
@@ -179,10 +186,11 @@ class _Changes:
         slopes, coefficients, covariances = [], [], []
         for inside, part in within_periods(self._loss, cuts):
             fit, design, each = self._fit(everyone, part, inside, penalty)
-            information = part.hessian(fit.predict(design), design) + np.diag(each)
+            information = part.hessian(fit.predict(design), design)
+            inverse = np.linalg.pinv(information + np.diag(each), hermitian=True)
             slopes.append(fit.coefficients[0])
             coefficients.append(fit.coefficients[1:])
-            covariances.append(np.linalg.pinv(information, hermitian=True)[1:, 1:])
+            covariances.append((inverse @ information @ inverse)[1:, 1:])
         timed = TimedScore(
             self._score,
             cuts,
