@@ -18,6 +18,9 @@ from osler.cli.report import report_app
 from osler.cli.study import study_app
 from osler.cli.vault import vault_app
 
+# What the parser makes of Ctrl-C, on its own and without a word.
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="osler",
     help="An open engine for precision medicine. Research use; not a medical device.",
@@ -57,13 +60,15 @@ def run(arguments: list[str]) -> int:
     try:
         outcome = app(shield_negatives(arguments), standalone_mode=False, prog_name="osler")
     except typer.Exit as ending:
-        return int(ending.exit_code)
+        outcome = ending.exit_code
     except BrokenPipeError:
         return show.OSLERS_FAULT
     except (Exception, KeyboardInterrupt) as error:
         if config.DEBUG.read():
             raise
         return show.fault(error)
+    if outcome == INTERRUPTED:
+        return show.fault(KeyboardInterrupt())
     return int(outcome) if isinstance(outcome, int) else show.DONE
 
 

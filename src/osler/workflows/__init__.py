@@ -1,19 +1,26 @@
-"""One function per thing a user does: the Python interface, shared by command line and web."""
+"""One function per thing a user does: the Python interface, shared by command line and web.
 
-from osler.workflows.demo import Demo, run_demo
-from osler.workflows.exporting import export_meds
-from osler.workflows.loading import load
-from osler.workflows.opening import Opening
-from osler.workflows.patient import report_patient
-from osler.workflows.study import explain_study, run_study, study_summary
-from osler.workflows.vaults import (
-    audit_vault,
-    erase_subject,
-    init_vault,
-    rekey_vault,
-    vault_info,
-    verify_vault,
-)
+Each is imported when it is first used: making a vault need not wait for the learners.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from osler.workflows.demo import Demo, run_demo
+    from osler.workflows.exporting import export_meds
+    from osler.workflows.loading import load
+    from osler.workflows.opening import Opening
+    from osler.workflows.patient import report_patient
+    from osler.workflows.study import explain_study, run_study, study_summary
+    from osler.workflows.vaults import (
+        audit_vault,
+        erase_subject,
+        init_vault,
+        rekey_vault,
+        vault_info,
+        verify_vault,
+    )
 
 __all__ = [
     "Demo",
@@ -32,3 +39,33 @@ __all__ = [
     "vault_info",
     "verify_vault",
 ]
+
+_HOMES = {
+    "demo": ("Demo", "run_demo"),
+    "exporting": ("export_meds",),
+    "loading": ("load",),
+    "opening": ("Opening",),
+    "patient": ("report_patient",),
+    "study": ("explain_study", "run_study", "study_summary"),
+    "vaults": (
+        "audit_vault",
+        "erase_subject",
+        "init_vault",
+        "rekey_vault",
+        "vault_info",
+        "verify_vault",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an act from its home."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Name the acts."""
+    return __all__

@@ -48,6 +48,8 @@ def load(
     for given in filter(None, (path, mapping, samples)):
         if not given.exists():
             raise InputError(Fault(str(given), "no such file or folder", "a source to load"))
+        if not (given.is_file() or given.is_dir()):
+            raise InputError(Fault(str(given), "a pipe or a device", "a file or a folder"))
     for given in filter(None, (mapping, samples)):
         if not given.is_file():
             raise InputError(Fault(str(given), "a folder", "a file"))
