@@ -372,8 +372,13 @@ class Vault:
         return tables.read_subjects(self._store)["subject_id"]
 
     def codes(self) -> pl.DataFrame:
-        """Return `CODE_COLUMNS`: one row for each code that an event has, sorted by code."""
-        self._imply()
+        """Return `CODE_COLUMNS`: one row for each code that an event has, sorted by code.
+
+        Within an act this adds nothing to it: what a code means is nobody's data.
+        """
+        with self._mutex:
+            if not self._acts:
+                self._imply()
         return tables.read_codes(self._store)
 
     def attachments(self, subject_id: int) -> list[str]:

@@ -19,7 +19,7 @@ from osler.workflows.opening import Opening
 from osler.workflows.patient.known import known
 from osler.workflows.patient.prognosis import Prognosis, prognosis
 from osler.workflows.study.saved import SavedRun, plain
-from osler.workflows.writing import whole_folder, write_json
+from osler.workflows.writing import check_replaceable, whole_folder, write_json
 
 FORMATS = ("html", "json", "fhir")
 MARKER = "report.json"
@@ -75,6 +75,7 @@ def report_patient(
     if unknown or not formats:
         came = ", ".join(map(repr, unknown)) or "nothing"
         raise InputError(Fault("--format", came, f"any of {', '.join(FORMATS)}, comma-separated"))
+    check_replaceable(out, MARKER)
     loaded = [SavedRun.load(run) for run in runs]
     vault = opening.open()
     with vault.act(

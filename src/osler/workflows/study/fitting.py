@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from osler.errors import Fault, InputError, NotEstimable
-from osler.features import FeatureMatrix
+from osler.features import Column, FeatureMatrix
 from osler.learn.splits import stratified_folds
 from osler.predict import Risk, TimeToEvent
 from osler.progress import track
@@ -186,6 +186,25 @@ def fit(
     return FittedModel(model, tuple(str(column) for column in columns))
 
 
+def reference_columns(matrix: FeatureMatrix, study: Study) -> dict[str, list[Column]]:
+    """Return the columns of each reference code of the study.
+
+    Raises
+    ------
+    InputError
+        If no column is of such a code; tells all of them.
+    """
+    found = {
+        code: [one for one in matrix.columns if f"{one.code}//".startswith(f"{code}//")]
+        for code in study.evaluation.references
+    }
+    where, wanted = "evaluate: references", "a code among the features"
+    faults = [Fault(where, f"no column of {code}", wanted) for code in found if not found[code]]
+    if faults:
+        raise InputError(faults)
+    return found
+
+
 def reference_incidence(
     matrix: FeatureMatrix,
     outcomes: Outcomes,
@@ -203,14 +222,7 @@ def reference_incidence(
     """
     found = {}
     causes = len(outcomes.causes)
-    for code in study.evaluation.references:
-        columns = [
-            one for one in matrix.columns if one.code == code or one.code.startswith(f"{code}//")
-        ]
-        if not columns:
-            raise InputError(
-                Fault("evaluate: references", f"no column of {code}", "a code among the features")
-            )
+    for code, columns in reference_columns(matrix, study).items():
         own = matrix.select(columns)
         incidence = np.full((len(fitted.fold), causes, len(fitted.times)), np.nan)
         labels = sorted(set(fitted.fold.tolist()))
@@ -227,9 +239,13 @@ def predict(fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int
     """Return incidence, shape (n, causes, t)."""
     if isinstance(fitted.model, Risk):
         return np.asarray(fitted.model.predict_proba(part))[:, 1][:, None, None]
+    model, none = fitted.model, np.zeros((part.shape[0], len(times)))
+    # A cause that nobody in the training rows had is not known to the model.
     curves = [
-        fitted.model.predict_cumulative_incidence(part, times, cause=cause + 1)
-        for cause in range(causes)
+        model.predict_cumulative_incidence(part, times, cause=cause)
+        if cause in model.causes
+        else none
+        for cause in range(1, causes + 1)
     ]
     return np.stack(curves, axis=1)
 
@@ -241,9 +257,12 @@ def predict_interval(
     if isinstance(fitted.model, Risk):
         pair = fitted.model.predict_interval(part, level=level)
         return np.asarray(pair[0])[:, None, None], np.asarray(pair[1])[:, None, None]
+    model, none = fitted.model, np.zeros((part.shape[0], len(times)))
     pairs = [
-        fitted.model.predict_interval(part, times, cause=cause + 1, level=level)
-        for cause in range(causes)
+        model.predict_interval(part, times, cause=cause, level=level)
+        if cause in model.causes
+        else (none, none)
+        for cause in range(1, causes + 1)
     ]
     return np.stack([pair[0] for pair in pairs], axis=1), np.stack([p[1] for p in pairs], axis=1)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from operator import add
 
 import polars as pl
 from joblib import Parallel, delayed
@@ -152,10 +154,9 @@ def _age_bands(events: pl.DataFrame, keyed: pl.DataFrame, edges: tuple[float, ..
     labels = [f"under {edges[0]:g}"]
     labels += [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
     labels.append(f"{edges[-1]:g} and over")
-    return keyed.join(births, on="subject_id").select(
-        "row",
-        years.cut(list(edges), labels=labels, left_closed=True).cast(pl.String).alias("level"),
-    )
+    band = reduce(add, [(years >= edge).cast(pl.Int64) for edge in edges])
+    level = band.replace_strict(dict(enumerate(labels)), default=None, return_dtype=pl.String)
+    return keyed.join(births, on="subject_id").select("row", level.alias("level"))
 
 
 def _code_levels(

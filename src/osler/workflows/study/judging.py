@@ -12,7 +12,7 @@ from osler import evaluate
 from osler.errors import NotEstimable
 from osler.model import Estimate
 from osler.workflows.study.fitting import CrossFitted, Outcomes
-from osler.workflows.study.gather import Material
+from osler.workflows.study.gather import UNKNOWN, Material
 from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.question import EvaluationPlan
 
@@ -141,16 +141,21 @@ class Judge:
 
     def groups(self, incidence: Floats, material: Material) -> tuple[list[dict[str, Any]], str]:
         """Return the metrics within groups and intersections at the middle horizon."""
-        if not self.plan.groups:
+        formed = [
+            group
+            for group in self.plan.groups
+            if not any(name in unformed(material) for name in group)
+        ]
+        if not formed:
             return [], ""
         timed = self.outcomes.entry_days is not None
         middle = len(self.at) // 2
-        names = sorted({name for group in self.plan.groups for name in group})
+        names = sorted({name for group in formed for name in group})
         found = evaluate.groups(
             self.y,
             incidence[self.rows, 0, self.at[middle]],
             {name: material.groups[name].to_numpy()[self.rows] for name in names},
-            [group[0] if len(group) == 1 else group for group in self.plan.groups],
+            [group[0] if len(group) == 1 else group for group in formed],
             horizon=self.horizons[middle].days if timed else None,
             cause=1 if timed and len(self.outcomes.causes) > 1 else None,
             y_train=self.train if timed else None,
@@ -200,6 +205,11 @@ def judge_of(
         plan=plan,
         seed=seed,
     )
+
+
+def unformed(material: Material) -> list[str]:
+    """Return the group variables of which nothing is recorded for anyone."""
+    return [one.name for one in material.groups if one.null_count() == 0 and (one == UNKNOWN).all()]
 
 
 def observed_incidence(outcomes: Outcomes, last_days: float) -> dict[str, Any]:

@@ -203,6 +203,10 @@ class Study:
             text=text,
         )
         top.finish()
+        known = _causes(outcome)
+        for name in study.names:
+            if known and name not in known:
+                top.fault(f"names: {name}", "no cause of the outcome", f"one of {', '.join(known)}")
         if task:
             faults.extend(question_faults(task, outcome))
         if faults:
@@ -316,6 +320,14 @@ def shown(value: Any) -> str:
 
 def _kind(value: Any) -> str:
     return f"a {KINDS.get(type(value), type(value).__name__)}"
+
+
+def _causes(outcome: Mapping[str, Any]) -> list[str]:
+    """Return what the causes of an outcome may be called, as far as it is well-formed."""
+    competing = outcome.get("competing") or []
+    listed = [outcome.get("event"), *(competing if isinstance(competing, list) else [competing])]
+    named = [one for one in listed if isinstance(one, str)]
+    return [*named, "death", "death_of_unknown_cause"] if named else []
 
 
 def _features(section: Section) -> FeaturePlan:

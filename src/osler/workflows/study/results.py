@@ -18,7 +18,7 @@ from osler.workflows.study.fitting import (
 )
 from osler.workflows.study.gather import Material
 from osler.workflows.study.horizons import Horizon
-from osler.workflows.study.judging import SELECTED, Judge, judge_of, observed_incidence
+from osler.workflows.study.judging import SELECTED, Judge, judge_of, observed_incidence, unformed
 from osler.workflows.study.question import Study
 from osler.workflows.study.table_one import table_one
 from osler.workflows.study.wording import Variable, in_words, variables
@@ -79,7 +79,13 @@ def assemble(
         "gates": [vars(gate) for gate in gates],
         "importance": importance(fitted, part, known, horizons),
         "variables": variables_section(known, part),
-        "limits": list(LIMITS_OF_ALL),
+        "limits": [
+            *LIMITS_OF_ALL,
+            *(
+                f"No group of {name} could be formed: no event tells it."
+                for name in unformed(material)
+            ),
+        ],
     }
 
 

@@ -18,7 +18,7 @@ from osler.report import study_html, study_text
 from osler.vault import Vault
 from osler.workflows.opening import Opening
 from osler.workflows.study.card import card
-from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit
+from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
 from osler.workflows.study.gather import Material, gather
 from osler.workflows.study.horizons import Horizon, horizons_of
 from osler.workflows.study.question import Study
@@ -83,6 +83,7 @@ def run_study(
         descriptions = described(vault)
     horizons = horizons_of(study, material.cohort)
     outcomes = outcomes_of(material.cohort, study)
+    reference_columns(material.matrix, study)
     days = np.asarray([one.days for one in horizons])
     times = grid_of(outcomes, days)
     fitted = cross_fit(material.matrix, outcomes, material.cohort.rows, study, times, days, seed)
@@ -120,6 +121,11 @@ def outcomes_of(cohort: Cohort, study: Study) -> Outcomes:
     if not study.time_to_event:
         labels = rows["boolean_value"].cast(pl.Int64).to_numpy()
         return Outcomes(labels, None, ("label",))
+    if not (rows["cause"] == 1).any():
+        raise NotEstimable(
+            f"none of {rows.height} rows has the event {cohort.causes[0]!r}: check its codes "
+            "against the vault's, lengthen the follow-up, or widen the cohort"
+        )
     y = np.zeros(rows.height, dtype=[("event", np.int64), ("time", np.float64)])
     y["event"], y["time"] = rows["cause"].to_numpy(), rows["duration_days"].to_numpy()
     return Outcomes(y, rows["entry_days"].to_numpy().astype(np.float64), tuple(cohort.causes))
