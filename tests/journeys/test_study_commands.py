@@ -12,8 +12,6 @@ import polars as pl
 import pytest
 
 Osler = Callable[..., Any]
-# The bands of age are cut by a call that polars 2.1 renamed.
-pytestmark = pytest.mark.filterwarnings("ignore:`cut` is deprecated")
 
 VAULT = ("--vault", "v", "--key-file", "key")
 
