@@ -23,7 +23,11 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 COMMANDS_MARK = "<!-- commands -->"
 ROOT_PAGES = {"changelog.md": "CHANGELOG.md", "architecture.md": "ARCHITECTURE.md"}
-REFERENCE_PAGES = ("reference/commands.md", "reference/settings.md")
+REFERENCE_PAGES = (
+    "reference/commands.md",
+    "reference/study-file.md",
+    "reference/settings.md",
+)
 PYTHON_FOLDER = "reference/python"
 
 
@@ -46,7 +50,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each room, and the pages that lie at the root of the repository."""
     for room in rooms():
-        files.append(File.generated(config, _room_page(room), content=f"# {room}\n\n::: {room}\n"))
+        content = f"# {room}\n\n::: {room}\n    options: {{show_root_heading: false}}\n"
+        files.append(File.generated(config, _room_page(room), content=content))
     for page, source in ROOT_PAGES.items():
         content = (ROOT / source).read_text("utf-8").replace("](docs/", "](")
         files.append(File.generated(config, page, content=content))
@@ -80,7 +85,7 @@ def commands() -> Iterator[str]:
         says, _, example = text.partition("Example:")
         yield f"{says.strip()}\n"
         yield f"```text\n{command.get_usage(_context(command, name))}\n```\n"
-        yield "| | |\n|---|---|"
+        yield "| argument | meaning |\n|---|---|"
         for one in command.params:
             if one.name != "help":
                 yield _row(one)

@@ -231,7 +231,7 @@ def reference_incidence(
         for label, model in zip(labels, models, strict=True):
             test = np.flatnonzero(fitted.fold == label)
             incidence[test] = predict(model, model.of(own.take(test)), fitted.times, causes)
-        found[f"{descriptions.get(code, code)} alone"] = incidence
+        found[f"{descriptions.get(columns[0].code, code)} alone"] = incidence
     return found
 
 

@@ -162,6 +162,13 @@ class Study:
         return digest_of(self.text)
 
     @property
+    def label(self) -> str:
+        """The predicate that a yes-or-no task asks for; `label` if the task names none."""
+        windows = self.task.get("windows") or {}
+        named = [one.get("label") for one in windows.values() if isinstance(one, dict)]
+        return str(next((one for one in named if one), "label"))
+
+    @property
     def time_to_event(self) -> bool:
         """Whether the answer is a time, not a yes or no."""
         return str(self.outcome["type"]) == "time-to-event"

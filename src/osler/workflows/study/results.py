@@ -196,6 +196,8 @@ def leakage_section(
 def outcome_codes(study: Study) -> list[str]:
     """Return the codes of the predicates that are the outcome."""
     asked = [study.outcome.get("event"), *(study.outcome.get("competing") or [])]
+    if not study.time_to_event:
+        asked = [study.label]
     predicates = study.task.get("predicates") or {}
     found = []
     for name in asked:

@@ -120,7 +120,7 @@ def outcomes_of(cohort: Cohort, study: Study) -> Outcomes:
         )
     if not study.time_to_event:
         labels = rows["boolean_value"].cast(pl.Int64).to_numpy()
-        return Outcomes(labels, None, ("label",))
+        return Outcomes(labels, None, (study.label,))
     if not (rows["cause"] == 1).any():
         raise NotEstimable(
             f"none of {rows.height} rows has the event {cohort.causes[0]!r}: check its codes "
