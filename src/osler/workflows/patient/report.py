@@ -18,6 +18,7 @@ from osler.vault import Vault
 from osler.workflows.opening import Opening
 from osler.workflows.patient.known import known
 from osler.workflows.patient.prognosis import Prognosis, prognosis
+from osler.workflows.study.run import described
 from osler.workflows.study.saved import SavedRun, plain
 from osler.workflows.writing import check_replaceable, whole_folder, write_json
 
@@ -124,12 +125,6 @@ def assemble(
         }
     )
     return report
-
-
-def described(vault: Vault) -> dict[str, str]:
-    """Return the descriptions that sources gave for codes."""
-    codes = vault.codes().filter(pl.col("description").is_not_null())
-    return dict(zip(codes["code"].to_list(), codes["description"].to_list(), strict=True))
 
 
 def _not_assessed(told: Sequence[Prognosis], asked: bool) -> list[NotAssessed]:
