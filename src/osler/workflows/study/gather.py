@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from operator import add
@@ -47,13 +47,21 @@ class Material:
 
     @classmethod
     def concat(cls, parts: Iterable[Material]) -> Material:
-        """Join the parts of several shards."""
+        """Join the parts of several shards, in order of subject and time.
+
+        Which shard holds a subject differs between vaults; the order, and with it every fold and
+        every resample, must not.
+        """
         listed = list(parts)
+        cohort = Cohort.concat([part.cohort for part in listed])
+        order = cohort.rows.select(
+            pl.arg_sort_by("subject_id", "prediction_time", maintain_order=True)
+        ).to_series()
         return cls(
-            Cohort.concat([part.cohort for part in listed]),
-            FeatureMatrix.concat([part.matrix for part in listed]),
-            pl.concat([part.groups for part in listed]),
-            pl.concat([part.latest_source for part in listed]),
+            replace(cohort, rows=cohort.rows[order]),
+            FeatureMatrix.concat([part.matrix for part in listed]).take(order.to_numpy()),
+            pl.concat([part.groups for part in listed])[order],
+            pl.concat([part.latest_source for part in listed])[order],
         )
 
 
