@@ -5,7 +5,9 @@
 2
 """
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
+from types import ModuleType as _Module
 
 from osler.errors import (
     Damaged,
@@ -19,6 +21,28 @@ from osler.errors import (
 )
 
 __version__ = _version("osler")
+
+_ROOMS = (
+    "cohort",
+    "evaluate",
+    "features",
+    "learn",
+    "model",
+    "predict",
+    "report",
+    "sources",
+    "testing",
+    "vault",
+    "workflows",
+)
+
+
+def __getattr__(name: str) -> _Module:
+    """Import a room when it is first asked for, so that `import osler` itself stays fast."""
+    if name in _ROOMS:
+        return _import_module(f"osler.{name}")
+    raise AttributeError(f"module 'osler' has no attribute {name!r}")
+
 
 __all__ = [
     "Damaged",

@@ -106,3 +106,25 @@ def test_a_model_that_fails_a_limit_does_not_speak_of_a_patient(
     assert [one["status"] for one in report["findings"]] == ["abstained"]
     assert report["findings"][0]["value"] is None
     assert report["summary"] is None
+
+
+def test_two_vaults_of_one_source_give_equal_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named subjects get their ids in order of appearance, whatever the vault's own secrets."""
+    monkeypatch.setenv("OSLER_STATE", str(tmp_path / "state"))
+    lines = "".join(f"p{number},2020-01-01,{number}\n" for number in range(300))
+    (tmp_path / "t.csv").write_text(f"id,when,value\n{lines}", "utf-8")
+    mapping = "subject: id\ntime: when\nevents: [{code: X, numeric_value: value}]\n"
+    (tmp_path / "m.yaml").write_text(mapping, "utf-8")
+    seen = []
+    for name in ("a", "b"):
+        opening = workflows.Opening(tmp_path / name, tmp_path / f"{name}.key")
+        workflows.init_vault(opening)
+        workflows.load(opening, "table", tmp_path / "t.csv", mapping=tmp_path / "m.yaml")
+        vault = opening.open()
+        with vault.act("compare"):
+            parts = [vault.shard_events(shard) for shard in vault.shard_ids()]
+        seen.append(pl.concat(parts).sort("subject_id"))
+    assert seen[0].equals(seen[1])
+    assert seen[0]["numeric_value"].to_list() == list(range(300))

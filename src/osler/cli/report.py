@@ -9,7 +9,16 @@ import typer
 
 from osler import workflows
 from osler.cli import show
-from osler.cli.options import KeyFile, Purpose, Subject, User, VaultOption, opening, subject_of
+from osler.cli.options import (
+    Json,
+    KeyFile,
+    Purpose,
+    Subject,
+    User,
+    VaultOption,
+    opening,
+    subject_of,
+)
 
 report_app = typer.Typer(help="Reports for people.", no_args_is_help=True)
 
@@ -26,6 +35,7 @@ def patient(
         str, typer.Option("--format", metavar="LIST", help="Any of html,json,fhir.")
     ] = "html,json",
     key_file: KeyFile = None,
+    json: Json = False,
     user: User = None,
     purpose: Purpose = None,
 ) -> None:
@@ -41,4 +51,7 @@ def patient(
         formats=[one.strip() for one in formats.split(",")],
     )
     show.note(f"a patient's report lies in clear in {out}; the vault has registered it")
+    if json:
+        show.data({"files": [str(path) for path in written]})
+        return
     show.text(*(str(path) for path in written))

@@ -203,7 +203,7 @@ def _count(reasons: pl.DataFrame, kept: pl.DataFrame, report: LoadReport) -> Non
 def _with_subjects(kept: pl.DataFrame, subjects: SubjectIds) -> pl.DataFrame:
     if not kept.height:
         return empty_events()
-    names = kept.select(pl.col("subject").unique())
+    names = kept.select(pl.col("subject").unique(maintain_order=True))
     ids = names.with_columns(subject_id=subjects.of(names["subject"]).cast(pl.Int64))
     found = kept.join(ids, on="subject", how="left", maintain_order="left")
     return as_events(found.select(list(EVENT_SCHEMA)))

@@ -106,7 +106,7 @@ class _Reading:
     def _subjects(self, part: Part, columns: Columns) -> pl.Series:
         name = self._mapping.subject
         written = as_text(part.stems) if name is None else columns.text(name)
-        names = written.unique().drop_nulls()
+        names = written.unique(maintain_order=True).drop_nulls()
         ids = self._request.subjects.of(names).cast(pl.Int64)
         return written.replace_strict(names, ids, default=None, return_dtype=pl.Int64)
 

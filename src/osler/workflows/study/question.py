@@ -214,7 +214,7 @@ class Study:
         for name in study.names:
             if known and name not in known:
                 top.fault(f"names: {name}", "no cause of the outcome", f"one of {', '.join(known)}")
-        if task:
+        if isinstance(content.get("task"), dict):
             faults.extend(question_faults(task, outcome))
         if faults:
             raise InputError(faults)
