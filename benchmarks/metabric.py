@@ -2,7 +2,7 @@
 
 Five folds, stratified by cause, the same for all. Every choice osler makes (penalties, trees,
 weights, periods) is made inside the training folds. Adjuvant treatment, surgery and the cohort of
-recruitment are no predictors. Run: python benchmarks/metabric.py
+recruitment are no predictors. Run: make bench ARGS=metabric
 """
 
 from __future__ import annotations
@@ -173,29 +173,3 @@ def run() -> list[dict[str, Any]]:
             {"measure": f"Brier at {horizon:.0f} months", "osler": found[f"brier_{horizon:.0f}mo"]}
         )
     return table
-
-
-def main() -> None:
-    """Print the table, or say why there is none."""
-    table = run()
-    if not table:
-        print(f"metabric: skipped, {DATA.name} is not set")
-        return
-    print(f"{'METABRIC, death of disease':<62}{'osler':>26}{'NPI':>8}{'Cox':>8}{'floor':>12}")
-    for row in table:
-        shown = "".join(_cell(row.get(name), width) for name, width in _COLUMNS.items())
-        print(f"{row['measure']:<62}{shown}")
-
-
-_COLUMNS = {"osler": 26, "npi": 8, "lifelines": 8, "floor": 12}
-
-
-def _cell(value: Any, width: int) -> str:
-    if value is None:
-        return " " * width
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return f"{text:>{width}}"
-
-
-if __name__ == "__main__":
-    main()

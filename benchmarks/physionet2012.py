@@ -3,7 +3,7 @@
 PhysioNet/CinC Challenge 2012, read by osler's `table` source with the mapping in
 `examples/physionet2012` and featurised by `osler.features`. SAPS, SOFA, length of stay and survival
 are never read as features; SAPS-I is scored beside the models. The threshold is chosen on set-a
-from out-of-fold chances. Run: python benchmarks/physionet2012.py
+from out-of-fold chances. Run: make bench ARGS=physionet2012
 """
 
 from __future__ import annotations
@@ -124,32 +124,3 @@ def run() -> list[dict[str, Any]]:
         for metric in ("calibration_slope", "calibration_intercept", "ici", "brier")
     ]
     return table
-
-
-def main() -> None:
-    """Print the table, or say why there is none."""
-    table = run()
-    if not table:
-        print(f"physionet2012: skipped, {DATA.name} is not set")
-        return
-    print(
-        f"{'PhysioNet 2012, death in hospital':<44}"
-        + "".join(f"{name:>{width}}" for name, width in _COLUMNS.items())
-    )
-    for row in table:
-        shown = "".join(_cell(row.get(name), width) for name, width in _COLUMNS.items())
-        print(f"{row['measure']:<44}{shown}")
-
-
-_COLUMNS = {"osler": 26, "lightgbm": 26, "saps": 8, "floor": 8}
-
-
-def _cell(value: Any, width: int) -> str:
-    if value is None:
-        return " " * width
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return f"{text:>{width}}"
-
-
-if __name__ == "__main__":
-    main()
