@@ -101,7 +101,8 @@ def read_outcome(raw: object, reading: Reading) -> Outcome | None:
     kind = given.get("type", "time-to-event" if "event" in given else "binary")
     if kind not in ("time-to-event", "binary"):
         reading.fault("type", shown(kind), "time-to-event or binary")
-        return None
+        # What else is wrong is told too, where it can be seen what was meant.
+        return _time_to_event(given, reading) if "event" in given else None
     if kind == "binary":
         for name in sorted(KEYS.intersection(given) - {"type"}):
             reading.fault(name, "a key of time-to-event", "type: time-to-event, or no such key")

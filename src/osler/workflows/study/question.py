@@ -193,7 +193,7 @@ class Study:
         title = top.text("title", default="A study without a title")
         task = top.mapping("task", required=True)
         outcome = dict(top.mapping("outcome"))
-        outcome.setdefault("type", "binary")
+        outcome.setdefault("type", "time-to-event" if "event" in outcome else "binary")
         study = cls(
             title=title,
             task=task,
