@@ -48,8 +48,8 @@ bench: $(DEVELOPMENT) ## Run the benchmarks and print the tables of docs/benchma
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(DEVELOPMENT) ## Resolve requirements/ anew; needs uv on the path
-	@uv pip compile $(LOCK) pyproject.toml --group build -o requirements/runtime.txt
-	@uv pip compile $(LOCK) pyproject.toml --group dev -c requirements/runtime.txt \
+	@uv pip compile $(LOCK) pyproject.toml --extra genome --group build -o requirements/runtime.txt
+	@uv pip compile $(LOCK) pyproject.toml --extra genome --group dev -c requirements/runtime.txt \
 		-o requirements/dev.txt
 
 # Wheels only, one version for every Python from 3.11 on, and no address of any index.

@@ -26,6 +26,8 @@ _ROOMS = (
     "cohort",
     "evaluate",
     "features",
+    "genome",
+    "knowledge",
     "learn",
     "model",
     "predict",

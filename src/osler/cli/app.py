@@ -12,6 +12,7 @@ import osler
 from osler import config
 from osler.cli import show
 from osler.cli.demo import demo
+from osler.cli.genome import genome_app
 from osler.cli.load import export_app, load
 from osler.cli.options import shield_negatives
 from osler.cli.report import report_app
@@ -34,6 +35,7 @@ app.command("load")(load)
 app.add_typer(export_app, name="export")
 app.add_typer(study_app, name="study")
 app.add_typer(report_app, name="report")
+app.add_typer(genome_app, name="genome")
 app.command("demo")(demo)
 
 

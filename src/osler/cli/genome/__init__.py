@@ -1,0 +1,7 @@
+"""`osler genome`: what a person's variants mean. One file for each command."""
+
+from __future__ import annotations
+
+import typer
+
+genome_app = typer.Typer(help="What a person's variants mean.", no_args_is_help=True)

@@ -1,0 +1,1 @@
+"""Drug advice from the inherited genome."""
