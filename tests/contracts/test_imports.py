@@ -36,6 +36,13 @@ def test_imports_point_one_way(repository: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+def test_the_command_line_starts_without_tables() -> None:
+    """A command that opens no vault need not wait for what a vault needs."""
+    asked = f"import sys, osler.cli; print(*(set(sys.modules) & set({HEAVY!r})))"
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["typer"]
+
+
 @pytest.mark.parametrize("module", ["osler", "osler.errors", "osler.config", "osler.extras"])
 def test_importing_osler_loads_nothing_heavy(module: str) -> None:
     """Tables, models and plots are loaded where they are used, not by `import osler`."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from osler import workflows
 from osler.errors import Fault, InputError
-from osler.workflows.opening import Opening
+
+if TYPE_CHECKING:
+    from osler.workflows import Opening
 
 NEGATIVE = re.compile(r"-[0-9]+")
 NEGATIVE_MARK = "negative:"
@@ -40,7 +43,7 @@ Subject = Annotated[str, typer.Argument(metavar="SUBJECT", help="MEDS subject_id
 
 def opening(vault: Path, key_file: Path | None, user: str | None, purpose: str | None) -> Opening:
     """Gather what it takes to open a vault."""
-    return Opening(vault, key_file, user, purpose)
+    return workflows.Opening(vault, key_file, user, purpose)
 
 
 def shield_negatives(arguments: list[str]) -> list[str]:
