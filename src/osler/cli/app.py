@@ -13,6 +13,7 @@ from osler import config
 from osler.cli import show
 from osler.cli.demo import demo
 from osler.cli.genome import genome_app
+from osler.cli.knowledge import knowledge_app
 from osler.cli.load import export_app, load
 from osler.cli.options import shield_negatives
 from osler.cli.report import report_app
@@ -36,6 +37,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(study_app, name="study")
 app.add_typer(report_app, name="report")
 app.add_typer(genome_app, name="genome")
+app.add_typer(knowledge_app, name="knowledge")
 app.command("demo")(demo)
 
 

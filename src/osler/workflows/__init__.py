@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
     from osler.workflows.patient import report_patient
+    from osler.workflows.releases import (
+        diff_knowledge,
+        install_knowledge,
+        list_knowledge,
+        verify_knowledge,
+    )
     from osler.workflows.study import explain_study, run_study, study_summary
     from osler.workflows.vaults import (
         audit_vault,
@@ -26,10 +32,13 @@ __all__ = [
     "Demo",
     "Opening",
     "audit_vault",
+    "diff_knowledge",
     "erase_subject",
     "explain_study",
     "export_meds",
     "init_vault",
+    "install_knowledge",
+    "list_knowledge",
     "load",
     "rekey_vault",
     "report_patient",
@@ -37,6 +46,7 @@ __all__ = [
     "run_study",
     "study_summary",
     "vault_info",
+    "verify_knowledge",
     "verify_vault",
 ]
 
@@ -46,6 +56,7 @@ _HOMES = {
     "loading": ("load",),
     "opening": ("Opening",),
     "patient": ("report_patient",),
+    "releases": ("diff_knowledge", "install_knowledge", "list_knowledge", "verify_knowledge"),
     "study": ("explain_study", "run_study", "study_summary"),
     "vaults": (
         "audit_vault",
