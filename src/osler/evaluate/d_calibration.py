@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from osler.evaluate.bootstrap import Measured, Resamples
 from osler.evaluate.inputs import Bools, Floats, Outcome
@@ -88,4 +88,4 @@ def _moved(shares: Floats) -> Floats:
 
 def _chance(shares: Floats, n: int) -> Floats:
     statistic = n * D_BINS * ((shares - 1 / D_BINS) ** 2).sum(1)
-    return np.asarray(chi2.sf(statistic, D_BINS - 1))
+    return np.asarray(chdtrc(D_BINS - 1, statistic))

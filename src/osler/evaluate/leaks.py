@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from scipy import sparse
-from scipy.stats import rankdata
 
 from osler.evaluate.bootstrap import Resamples
 from osler.evaluate.concordance import Pairs, binary_pairs, concordance, harrell_pairs, rows_of
@@ -398,6 +397,9 @@ def _share_in_order(first: Floats, second: Floats) -> Floats:
 
 def _nearly_the_outcome(values: Floats, sample: Outcome | Floats) -> Bools:
     """Say which columns rise or fall with the outcome itself, or with its time."""
+    # Imported here: it takes a second, and only the audit needs it.
+    from scipy.stats import rankdata
+
     if isinstance(sample, Outcome):
         targets = [sample.event > 0, sample.event, sample.time]
     else:
