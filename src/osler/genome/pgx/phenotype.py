@@ -1,9 +1,9 @@
 """From a pair of alleles to a phenotype, by the tables of the release.
 
-CPIC tables list every pair of alleles with its phenotype, its activity score where the gene has one
-(CYP2C9, CYP2D6, DPYD), and the key that its guidelines are looked up with. G6PD comes from the pairs of
-pypgx, RYR1 from the functions of its alleles there. CYP4F2 and IFNL3 have no phenotype in CPIC's tables,
-and so none here.
+CPIC's tables list every pair of alleles with its phenotype, its activity score where the gene has
+one (CYP2C9, CYP2D6, DPYD), and the key that its guidelines are looked up with. G6PD comes from the
+pairs of pypgx, RYR1 from the functions of its alleles there. CYP4F2 and IFNL3 have no phenotype in
+CPIC's tables, and so none here.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class PhenotypeTable:
     functions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, pair: Diplotype) -> Phenotype:
-        """Return what a pair means; a pair that the table does not have is unknown, never normal."""
+        """Return what a pair means; one that the table does not have is unknown, never normal."""
         names = tuple(sorted(one for one in (pair.first, pair.second) if one is not None))
         found = self.pairs.get(names)
         if found is not None:
@@ -145,8 +145,9 @@ class PhenotypeTable:
         around = self._around(score)
         names = {self.by_score[one] for one in around}
         if len(names) != 1:
-            open_ends = around or [one for one in self.by_score if one.value >= score.value]
-            lookups = tuple(map(str, open_ends))
+            open_ends = [one for one in self.by_score if one.value >= score.value]
+            possible = sorted(around or open_ends, key=lambda one: (one.value, one.at_least))
+            lookups = tuple(map(str, possible))
             return Phenotype(None, score.value, lookups, (*notes, _between(score, names)))
         told = f"activity score {score} is looked up as {' and '.join(map(str, around))}"
         return Phenotype(names.pop(), score.value, tuple(map(str, around)), (*notes, told))
@@ -171,7 +172,7 @@ class PhenotypeTable:
         return Phenotype(name, None, lookups, (told,))
 
     def _around(self, score: Score) -> list[Score]:
-        """Return the listed scores next below and above; those of its phenotype's side if it has one."""
+        """Return the listed scores next below and above, of its own phenotype if that is known."""
         listed = sorted(
             (one for one in self.by_score if one.at_least == score.at_least),
             key=lambda one: one.value,
