@@ -289,7 +289,7 @@ def test_a_vault_of_a_later_version_is_told(filled) -> None:
 
     line, rest = manifest.split((filled.path / "manifest").read_bytes())
     header = manifest.Header.parse(line)
-    later = manifest.Header(**(vars(header) | {"format_version": 2}))
+    later = manifest.Header(**(vars(header) | {"format_version": 3}))
     (filled.path / "manifest").write_bytes(later.line() + rest)
     with pytest.raises(InputError, match="update osler"):
         filled.open()

@@ -129,7 +129,7 @@ class _Removal:
             events += frame.height - rest.height
             dropped.append(file)
             if rest.height:
-                added.append(write_frame(store, rest, "segment", file.shard))
+                added.append(write_frame(store, rest, "segment", file.shard, derived=file.derived))
         others = table.filter(pl.col("subject_id") != subject_id)
         if others.height < table.height:
             added.append(write_frame(store, others, "subjects"))
@@ -148,13 +148,14 @@ class _Removal:
 def _segments_of(store: Store, subject_id: int) -> list[StoredFile]:
     manifest = store.manifest
     ids = pl.Series([subject_id], dtype=pl.Int64).to_numpy()
-    return manifest.segments(int(shard_of(ids, manifest.shard_salt, manifest.shards)[0]))
+    shard = int(shard_of(ids, manifest.shard_salt, manifest.shards)[0])
+    return manifest.segments(shard, manifest.derived_names())
 
 
 def _codes_without(store: Store, subject_id: int) -> pl.Series:
-    """Return the codes that events of other subjects have."""
+    """Return the codes that loaded events of other subjects have."""
     found = pl.Series("code", [], dtype=pl.String)
-    for file in store.manifest.of_kind("segment"):
+    for file in store.manifest.loaded_segments():
         frame = read_frame(store, file, columns=["subject_id", "code"], categorical=["code"])
         codes = frame.filter(pl.col("subject_id") != subject_id)["code"].unique()
         found = pl.concat([found, codes.cast(pl.String)]).unique()

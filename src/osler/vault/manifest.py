@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +21,8 @@ from osler.errors import Damaged, Fault, InputError
 from osler.vault.keys import Kdf, KeyKind, Root, decode, encode, seal, unseal
 
 FORMAT = "osler vault"
-VAULT_FORMAT_VERSION = 1
+# 1: what was loaded. 2: also what osler derived from it; written only where there is any.
+VAULT_FORMAT_VERSION = 2
 NAME = "manifest"
 LONGEST_HEADER_BYTES = 4096
 VAULT_ID = re.compile(r"[0-9a-f]{32}")
@@ -50,6 +51,8 @@ class StoredFile:
         Of a frame.
     subject_id, title
         Of an attachment.
+    derived
+        Of a segment that holds what osler derived: which `Derivation.about` it belongs to.
     """
 
     name: str
@@ -62,6 +65,33 @@ class StoredFile:
     rows: int = 0
     subject_id: int | None = None
     title: str | None = None
+    derived: str | None = None
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What osler derived of everyone in a vault about one subject of knowledge.
+
+    Parameters
+    ----------
+    about
+        Subject of knowledge, such as `tumour`; a vault has one derivation about each.
+    release
+        Name of the release of knowledge.
+    basis
+        Digest of everything that it was made from: the same basis gives the same results.
+    generation
+        The generation of the vault that was read.
+    events, subjects
+        How many came of it.
+    """
+
+    about: str
+    release: str
+    basis: str
+    generation: int
+    events: int = 0
+    subjects: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +124,7 @@ class Header:
     key_kind: KeyKind
     kdf: Kdf
     wrapped_root: bytes
-    format_version: int = VAULT_FORMAT_VERSION
+    format_version: int = 1
 
     def line(self) -> bytes:
         """Return the line as it stands on disk, with a checksum against accidents."""
@@ -135,6 +165,7 @@ class Header:
                 key_kind=fields["key_kind"],
                 kdf=Kdf.from_json(fields["kdf"]),
                 wrapped_root=decode(fields["wrapped_root"]),
+                format_version=fields["format_version"],
             )
         except InputError:
             raise
@@ -176,6 +207,8 @@ class Manifest:
         Pseudonyms of erased subjects and of their names, hexadecimal.
     places
         Where registered exports went, by the sequence number of their record.
+    derivations
+        What was derived, by the subject of knowledge.
     """
 
     generation: int
@@ -194,14 +227,45 @@ class Manifest:
     loaded: tuple[str, ...] = ()
     tombstones: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
+    derivations: tuple[Derivation, ...] = ()
+
+    @property
+    def format_version(self) -> int:
+        """The first version of the format that can say all of this."""
+        return 2 if self.derivations else 1
+
+    @property
+    def content_digest(self) -> str:
+        """Sha256 over the digests of all that was loaded, whatever was derived from it."""
+        loaded = [file.digest for file in self.files if file.derived is None]
+        return hashlib.sha256("\n".join(sorted(loaded)).encode()).hexdigest()
 
     def of_kind(self, kind: FileKind) -> list[StoredFile]:
         """Return the files of one kind, oldest first."""
         return [file for file in self.files if file.kind == kind]
 
-    def segments(self, shard: int) -> list[StoredFile]:
-        """Return the segments of one shard, oldest first."""
-        return [file for file in self.files if file.kind == "segment" and file.shard == shard]
+    def segments(self, shard: int, derived: Collection[str] = ()) -> list[StoredFile]:
+        """Return the segments of one shard, oldest first.
+
+        Parameters
+        ----------
+        derived
+            Also those that hold what was derived about these subjects of knowledge.
+        """
+        wanted = {None, *derived}
+        return [
+            file
+            for file in self.files
+            if file.kind == "segment" and file.shard == shard and file.derived in wanted
+        ]
+
+    def loaded_segments(self) -> list[StoredFile]:
+        """Return the segments of all shards that hold what was loaded."""
+        return [file for file in self.of_kind("segment") if file.derived is None]
+
+    def derived_names(self) -> list[str]:
+        """Return the subjects of knowledge about which something was derived."""
+        return [one.about for one in self.derivations]
 
     def names(self) -> set[str]:
         """Return the names of all files that are to stay on disk."""
@@ -211,6 +275,8 @@ class Manifest:
     def seal(self, header: Header, root: Root) -> bytes:
         """Return the bytes of the manifest file."""
         fields = asdict(self)
+        if self.format_version == 1:
+            _without_derived(fields)
         fields["pseudonym_key"] = encode(self.pseudonym_key)
         fields["ledger_keys"] = [[one.first, encode(one.key)] for one in self.ledger_keys]
         content = zlib.compress(json.dumps(fields).encode(), 1)
@@ -255,7 +321,16 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
         "pseudonym_key": decode(fields["pseudonym_key"]),
         "loaded": tuple(fields["loaded"]),
         "tombstones": tuple(fields["tombstones"]),
+        "derivations": tuple(Derivation(**one) for one in fields.get("derivations", ())),
     }
+
+
+def _without_derived(fields: dict[str, Any]) -> None:
+    """Leave out what format version 1 does not know, so that earlier versions open the vault."""
+    del fields["derivations"]
+    retired = [one["file"] for one in fields["retired"]]
+    for file in (fields["keys"], *fields["files"], *retired):
+        del file["derived"]
 
 
 def _check(fields: Mapping[str, Any]) -> str:

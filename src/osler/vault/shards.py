@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +39,21 @@ def shard_of(subject_ids: npt.NDArray[np.int64], salt: int, shards: int) -> npt.
 
 
 def write_frame(
-    store: Store, frame: pl.DataFrame, kind: FileKind, shard: int | None = None
+    store: Store,
+    frame: pl.DataFrame,
+    kind: FileKind,
+    shard: int | None = None,
+    *,
+    derived: str | None = None,
 ) -> NewFile:
     """Write a frame into a new file under a fresh key and wait for the disk.
 
     The commit gives it its generation, and sees to it that its name is on disk.
+
+    Parameters
+    ----------
+    derived
+        Of a segment with what was derived: about which subject of knowledge.
     """
     name = store.new_name(kind, shard)
     data_key = os.urandom(KEY_BYTES)
@@ -57,6 +67,7 @@ def write_frame(
         key=secrets.token_hex(8),
         shard=shard,
         rows=frame.height,
+        derived=derived,
     )
     return NewFile(file, data_key)
 
@@ -95,11 +106,19 @@ def read_frame(
 
 
 def read_shard(
-    store: Store, shard: int, *, columns: Sequence[str] | None = None, categorical: bool = False
+    store: Store,
+    shard: int,
+    *,
+    columns: Sequence[str] | None = None,
+    categorical: bool = False,
+    derived: Collection[str] = (),
 ) -> pl.DataFrame:
-    """Read all segments of a shard as one sorted frame of the columns asked for."""
+    """Read all segments of a shard as one sorted frame of the columns asked for.
+
+    What was derived is left out but for the subjects of knowledge named.
+    """
     wanted = list(EVENT_SCHEMA) if columns is None else list(columns)
-    files = store.manifest.segments(shard)
+    files = store.manifest.segments(shard, derived)
     needed = wanted if len(files) == 1 else [*dict.fromkeys(["subject_id", "time", *wanted])]
     as_categories = ["code"] if categorical and "code" in wanted else []
     parts = [read_frame(store, file, columns=needed, categorical=as_categories) for file in files]

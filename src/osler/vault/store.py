@@ -336,7 +336,9 @@ class Store:
         if rotate:
             fresh = LedgerKey(before.chain.records + 1, os.urandom(KEY_BYTES))
             updated = replace(updated, ledger_keys=(*updated.ledger_keys, fresh))
-        header = replace(header, generation=updated.generation)
+        header = replace(
+            header, generation=updated.generation, format_version=updated.format_version
+        )
         return State("", header, wrapping, root, updated, wrapped, before.chain)
 
     def _rotated(self, before: State, new_key: Key | None) -> tuple[Header, bytes, Root]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +14,15 @@ import polars as pl
 from osler import config
 from osler.errors import Fault, InputError, Refused
 from osler.model import EVENT_SCHEMA, sort_events
-from osler.vault import erasure, history, ledger, manifest, shards, streams, tables, verification
-from osler.vault.access import AccessPolicy, Actor, holds
+from osler.vault import erasure, history, shards, streams, tables, verification
+from osler.vault.access import AccessPolicy, Actor
+from osler.vault.acts import Act
+from osler.vault.deriving import Derived, Deriving, named
+from osler.vault.info import VaultInfo, info_of
 from osler.vault.keys import Kdf, Key
 from osler.vault.ledger import Record, Scope
 from osler.vault.loading import Loading
-from osler.vault.manifest import VAULT_FORMAT_VERSION, Manifest
+from osler.vault.manifest import Derivation, Manifest
 from osler.vault.store import Change, Store
 from osler.vault.verification import VerifyReport
 
@@ -27,54 +30,6 @@ ALL: Literal["all"] = "all"
 MOST_SHARDS = 1000
 
 Subjects = Iterable[int] | Literal["all"] | None
-
-
-@dataclass(frozen=True)
-class VaultInfo:
-    """Counts of what a vault holds.
-
-    Parameters
-    ----------
-    subjects
-        With events or attachments.
-    bytes
-        On disk, of the present generation.
-    generation
-        Grows by one with every change.
-    """
-
-    subjects: int
-    events: int
-    attachments: int
-    shards: int
-    bytes: int
-    format_version: int
-    generation: int
-
-    def to_json(self) -> dict[str, int]:
-        """Return plain JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Act:
-    """An act that stands in the ledger.
-
-    Parameters
-    ----------
-    number
-        Of its record; a worker process names it to read within the same act.
-    scope
-        Whether it covers all subjects, the listed ones, or none.
-    """
-
-    number: int
-    scope: Scope
-    listed: bytes = field(default=b"", repr=False)
-
-    def covers(self, short: bytes | None = None) -> bool:
-        """Tell whether it covers a subject, or all of them when none is named."""
-        return self.scope == "all" or (short is not None and holds(self.listed, short))
 
 
 class Vault:
@@ -303,27 +258,28 @@ class Vault:
     def info(self) -> VaultInfo:
         """Return counts of subjects, events, shards and bytes."""
         self.record("info")
-        current = self._store.manifest
-        segments = current.of_kind("segment")
-        path = self._store.path
-        outer = [path / manifest.NAME, path / ledger.NAME]
-        return VaultInfo(
-            subjects=current.subjects,
-            events=sum(file.rows for file in segments),
-            attachments=len(current.of_kind("attachment")),
-            shards=current.shards,
-            bytes=sum(file.size for file in (*current.files, current.keys))
-            + sum(one.stat().st_size for one in outer),
-            format_version=VAULT_FORMAT_VERSION,
-            generation=current.generation,
-        )
+        return info_of(self._store)
+
+    def derivations(self) -> list[Derivation]:
+        """Return what osler derived of everyone here: about what, by which release, from what."""
+        return list(self._store.manifest.derivations)
+
+    @property
+    def content_digest(self) -> str:
+        """Sha256 over all that was loaded; what was derived from it does not count."""
+        return self._store.manifest.content_digest
 
     def shard_ids(self) -> list[int]:
         """Return the numbers of all shards, also of empty ones."""
         return list(range(self._store.manifest.shards))
 
     def shard_events(
-        self, shard: int, *, columns: Sequence[str] | None = None, categorical_codes: bool = False
+        self,
+        shard: int,
+        *,
+        columns: Sequence[str] | None = None,
+        categorical_codes: bool = False,
+        derived: Derived = (),
     ) -> pl.DataFrame:
         """Return the events of a shard, sorted by subject and time, static ones first.
 
@@ -333,9 +289,13 @@ class Vault:
             Which of `EVENT_SCHEMA`, in this order; None gives all.
         categorical_codes
             Give `code` as `pl.Categorical`: faster and smaller.
+        derived
+            Subjects of knowledge whose derived events are given too, or `all`.
 
         Raises
         ------
+        InputError
+            If nothing was derived about a subject of knowledge that is named.
         Damaged
             If a file of the shard is not as it was written.
         """
@@ -347,12 +307,31 @@ class Vault:
         if faults:
             raise InputError(faults)
         self._imply()
-        return shards.read_shard(self._store, shard, columns=columns, categorical=categorical_codes)
+        return shards.read_shard(
+            self._store,
+            shard,
+            columns=columns,
+            categorical=categorical_codes,
+            derived=named(current, derived),
+        )
 
-    def subject_events(self, subject_id: int) -> pl.DataFrame:
+    def shard_attachments(self, shard: int) -> list[tuple[int, str]]:
+        """Return subject and name of every attachment of a shard's subjects, sorted."""
+        self._imply()
+        current = self._store.manifest
+        files = [(int(one.subject_id or 0), one) for one in current.of_kind("attachment")]
+        ids = pl.Series([subject for subject, _ in files], dtype=pl.Int64).to_numpy()
+        places = shards.shard_of(ids, current.shard_salt, current.shards)
+        return sorted(
+            (subject, str(one.title))
+            for (subject, one), place in zip(files, places, strict=True)
+            if place == shard
+        )
+
+    def subject_events(self, subject_id: int, *, derived: Derived = ()) -> pl.DataFrame:
         """Return the events of one subject, sorted; none if the vault does not hold the subject.
 
-        The ledger names the subject by a keyed pseudonym.
+        The ledger names the subject by a keyed pseudonym. `derived` is as in `shard_events`.
         """
         self._touch(subject_id, "read subject")
         current = self._store.manifest
@@ -361,7 +340,7 @@ class Vault:
         )
         parts = [
             shards.read_frame(self._store, file, subject_id=subject_id)
-            for file in current.segments(int(shard[0]))
+            for file in current.segments(int(shard[0]), named(current, derived))
         ]
         whole = pl.concat([shards.empty(list(EVENT_SCHEMA), categorical=False), *parts])
         return sort_events(whole.filter(pl.col("subject_id") == subject_id))
@@ -372,7 +351,7 @@ class Vault:
         return tables.read_subjects(self._store)["subject_id"]
 
     def codes(self) -> pl.DataFrame:
-        """Return `CODE_COLUMNS`: one row for each code that an event has, sorted by code.
+        """Return `CODE_COLUMNS`: one row for each code that a loaded event has, sorted by code.
 
         Within an act this adds nothing to it: what a code means is nobody's data.
         """
@@ -444,6 +423,39 @@ class Vault:
                 raise
             finally:
                 load.clear()
+
+    @contextmanager
+    def deriving(self, about: str, release: str, basis: str) -> Iterator[Deriving]:
+        """Derive events from those of everyone: at the end all are in place, or none.
+
+        They take the place of all that was derived about the same before. What is read inside
+        belongs to this act, and nobody else can change the vault meanwhile. The handle moves to
+        the new generation.
+
+        Parameters
+        ----------
+        about
+            Subject of knowledge, such as `tumour`.
+        release
+            Name of the release of knowledge.
+        basis
+            Digest of all that the results depend on, by which they are known again.
+        """
+        with self._store.writing():
+            derivation = Deriving(self._store, self._actor, about, release, basis)
+            what = {"about": about, "release": release, "basis": basis}
+            try:
+                with self.act("derive", what):
+                    yield derivation
+                if not derivation.already_derived:
+                    derivation.commit()
+            except BaseException:
+                # The ledger tells what did not happen, if it can still be written.
+                with suppress(Refused):
+                    self._append("derive abandoned", {}, None)
+                raise
+            finally:
+                derivation.clear()
 
     def compact(self) -> int:
         """Join the segments of each shard into one; return how many files that saved."""
