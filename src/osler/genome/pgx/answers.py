@@ -13,7 +13,7 @@ from osler.genome.pgx.outside import OutsideCall, OutsideGene, by_gene, conflict
 from osler.genome.pgx.phenoconversion import GENE as INHIBITED
 from osler.genome.pgx.phenoconversion import Medication, convert
 from osler.genome.pgx.phenotype import Phenotype, Phenotypes
-from osler.genome.pgx.result import GeneResult, SampleResult
+from osler.genome.pgx.result import GeneResult, SampleResult, SeenVariant
 from osler.knowledge import Release
 
 BY_OUTSIDE_CALL = "not read from a VCF: known by an outside call only"
@@ -63,6 +63,7 @@ class Answers:
         name: str,
         calls: Mapping[str, GeneCall],
         rs12777823: str | None = None,
+        variants: tuple[SeenVariant, ...] = (),
         notes: Sequence[str] = (),
     ) -> SampleResult:
         """Return the result of one sample.
@@ -84,7 +85,9 @@ class Answers:
         converted: tuple[DrugAdvice, ...] = ()
         if conversion is not None and conversion.phenotypes:
             converted = self._converted(states, conversion.phenotypes)
-        return SampleResult(name, listed, drugs, not_advised, conversion, converted, tuple(notes))
+        return SampleResult(
+            name, listed, drugs, not_advised, conversion, converted, variants, tuple(notes)
+        )
 
     def gene(self, gene: str, call: GeneCall | None) -> GeneResult:
         """Return what a gene means, by the outside call if there is one."""

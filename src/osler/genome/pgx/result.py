@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TextIO
 
 from osler.genome.pgx.advice import DrugAdvice, NotAdvised
@@ -45,6 +45,30 @@ class Settling:
             "drugs": list(self.drugs),
             "advice_depends_on_it": bool(self.drugs),
         }
+
+
+@dataclass(frozen=True)
+class SeenVariant:
+    """An allele other than the reference that a sample has at a position of a gene.
+
+    Attributes
+    ----------
+    copies
+        How many copies carry it, of how many there are.
+    """
+
+    gene: str
+    chromosome: str
+    position: int
+    rsid: str | None
+    reference: str
+    allele: str
+    copies: int
+    of_copies: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `variants` in `pgx.json`."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -119,6 +143,7 @@ class SampleResult:
     not_advised: tuple[NotAdvised, ...]
     phenoconversion: Phenoconversion | None = None
     converted: tuple[DrugAdvice, ...] = ()
+    variants: tuple[SeenVariant, ...] = ()
     notes: tuple[str, ...] = ()
 
     def gene(self, name: str) -> GeneResult:
@@ -142,6 +167,7 @@ class SampleResult:
             "drugs": [one.to_json() for one in self.drugs],
             "not_advised": [one.to_json() for one in self.not_advised],
             "phenoconversion": self.conversion_to_json(),
+            "variants": [one.to_json() for one in self.variants],
             "notes": list(self.notes),
         }
 
@@ -216,6 +242,7 @@ class _Texts:
         yield self._listed(sample.not_advised)
         conversion = sample.conversion_to_json()
         yield f'],\n   "phenoconversion": {_dumped(conversion)},\n'
+        yield f'   "variants": {_dumped([one.to_json() for one in sample.variants])},\n'
         yield f'   "notes": {_dumped(list(sample.notes))}}}'
 
     def _listed(self, entries: Sequence[GeneResult | DrugAdvice | NotAdvised]) -> str:
