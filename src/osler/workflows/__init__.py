@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
     from osler.workflows.exporting import export_meds
+    from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
     from osler.workflows.patient import report_patient
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Demo",
     "Opening",
+    "SomaticAnswer",
+    "TumourQuestion",
     "audit_vault",
     "diff_knowledge",
     "erase_subject",
@@ -38,6 +41,7 @@ __all__ = [
     "export_meds",
     "init_vault",
     "install_knowledge",
+    "interpret_tumours",
     "list_knowledge",
     "load",
     "rekey_vault",
@@ -53,6 +57,7 @@ __all__ = [
 _HOMES = {
     "demo": ("Demo", "run_demo"),
     "exporting": ("export_meds",),
+    "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),
     "loading": ("load",),
     "opening": ("Opening",),
     "patient": ("report_patient",),

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from osler.cli.genome.somatic import somatic
+
 genome_app = typer.Typer(help="What a person's variants mean.", no_args_is_help=True)
+genome_app.command("somatic")(somatic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -122,6 +122,11 @@ class Civic:
         Variants by GRCh37 allele.
     actionable
         Genes with drug evidence by disease and receptors, kept once they were asked for.
+    gene_regions
+        Genes' places in GRCh37, of genes of which CIViC has copy number, expression or any mutation
+        as a variant: these have the whole gene's coordinates.
+    wild_types
+        Genes of which CIViC has the wild type as a variant.
     inherited_genes
         Genes of which CIViC has rare inherited variants that end the function.
     activation_only
@@ -137,6 +142,12 @@ class Civic:
         self.by_gene = self._group()
         self.by_place = self._index()
         self.actionable: dict[tuple[Disease, tuple[tuple[str, str], ...]], frozenset[str]] = {}
+        self.gene_regions = _gene_regions(self.variants.values())
+        self.wild_types = frozenset(
+            variant.gene
+            for variant in self.variants.values()
+            if any(pattern.kind is Kind.WILD_TYPE for pattern in variant.name.patterns)
+        )
         self.inherited_genes = frozenset(
             variant.gene
             for variant in self.variants.values()
@@ -231,14 +242,18 @@ class Civic:
         )
 
 
-def load(release: Release | None = None) -> Civic:
+def load(release: Release | Civic | None = None) -> Civic:
     """Return CIViC of a release, the newest one if none is given; read once a process.
+
+    What was loaded is given back as it is, so that a cohort need not look for releases each time.
 
     Raises
     ------
     NotEstimable
         If the release lacks a table without which nothing can be matched.
     """
+    if isinstance(release, Civic):
+        return release
     release = release or knowledge.current(SUBJECT)
     absent = {"evidence", "variants", "assertions"} - set(release.names())
     if absent:
@@ -328,6 +343,22 @@ def _aliases(row: Mapping[str, str]) -> tuple[Pattern, ...]:
 
 def _partners(variant: CivicVariant) -> set[str]:
     return {one for pattern in variant.name.patterns for one in pattern.partners}
+
+
+_WHOLE_GENE = frozenset({Kind.GENE, Kind.COPY_NUMBER, Kind.EXPRESSION, Kind.WILD_TYPE})
+
+
+def _gene_regions(variants: Iterable[CivicVariant]) -> dict[str, tuple[str, int, int]]:
+    """Return each gene's longest region among the variants that are about all of it."""
+    found: dict[str, tuple[str, int, int]] = {}
+    for variant in variants:
+        whole = all(pattern.kind in _WHOLE_GENE for pattern in variant.name.patterns)
+        if not whole or variant.region is None:
+            continue
+        known = found.get(variant.gene)
+        if known is None or variant.region[2] - variant.region[1] > known[2] - known[1]:
+            found[variant.gene] = variant.region
+    return found
 
 
 _TRUNCATING_TYPES = ("stop_gained", "frameshift", "transcript_ablation")

@@ -19,6 +19,7 @@ from osler.knowledge import Release
 CANCER = "DOID:162"
 NEOPLASM = "DOID:14566"
 BLOOD = "DOID:2531"
+BREAST_CANCER = "DOID:1612"
 SOLID_TUMOUR = "solid tumor"
 NEAREST_NAMES = 3
 
@@ -143,6 +144,11 @@ class Diseases:
             self._ancestors[doid] = frozenset(found)
         return self._ancestors[doid]
 
+    def is_a(self, disease: Disease, doid: str) -> bool:
+        """Tell whether a disease is another one, or a kind of it."""
+        own = disease.doid
+        return own is not None and (own == doid or doid in self.ancestors(own))
+
     def match(self, own: Disease, receptors: Mapping[str, str], other: Disease) -> DiseaseMatch:
         """Say how the disease of evidence stands to a tumour's own.
 
@@ -190,8 +196,7 @@ class Diseases:
         """Compare with a disease that the ontology does not have, such as `Solid Tumor`."""
         if _plain(own.name) == _plain(other.name):
             return DiseaseMatch.SAME
-        solid = own.doid is None or (BLOOD not in self.ancestors(own.doid) and own.doid != BLOOD)
-        if _plain(other.name) == SOLID_TUMOUR and solid:
+        if _plain(other.name) == SOLID_TUMOUR and not self.is_a(own, BLOOD):
             return DiseaseMatch.PAN_CANCER
         return DiseaseMatch.OTHER
 

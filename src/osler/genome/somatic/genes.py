@@ -78,16 +78,7 @@ def negative_genes(
     """Return assayed genes without any alteration, of those that CIViC has a wild type of."""
     if tumour.assayed_genes is None or not tumour.annotated:
         return ()
-    altered = _altered(everything)
-    return tuple(
-        gene
-        for gene in sorted(tumour.assayed_genes - altered)
-        if any(
-            pattern.kind is Kind.WILD_TYPE
-            for variant in civic.by_gene.get(gene, ())
-            for pattern in variant.name.patterns
-        )
-    )
+    return tuple(sorted((tumour.assayed_genes & civic.wild_types) - _altered(everything)))
 
 
 def _altered(everything: Sequence[Alteration]) -> set[str]:

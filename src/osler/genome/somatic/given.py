@@ -10,8 +10,14 @@ from osler.genome.somatic.nouns import RECEPTORS, Tumour
 STATUSES = ("positive", "negative")
 
 
-def not_given(tumour: Tumour) -> tuple[str, ...]:
-    """Name what was not given and could change a tier or a finding."""
+def not_given(tumour: Tumour, *, of_breast: bool) -> tuple[str, ...]:
+    """Name what was not given and could change a tier or a finding.
+
+    Parameters
+    ----------
+    of_breast
+        Whether it is a cancer of the breast, whose subtypes the receptors tell.
+    """
     absent = {
         "stage": tumour.stage is None,
         "line of therapy": tumour.line is None,
@@ -22,7 +28,7 @@ def not_given(tumour: Tumour) -> tuple[str, ...]:
         "tumour mutational burden": tumour.tmb is None,
         "microsatellite state": tumour.msi is None,
     }
-    receptors = [name for name in RECEPTORS if name not in tumour.receptors]
+    receptors = [name for name in RECEPTORS if of_breast and name not in tumour.receptors]
     named = [name for name, is_absent in absent.items() if is_absent]
     return (*named, *(f"{name} receptor status" for name in receptors))
 

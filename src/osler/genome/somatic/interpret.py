@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from osler.genome.somatic.civic import (
+    DIAGNOSTIC,
     FUNCTIONAL,
     PREDICTIVE,
     PREDISPOSING,
+    PROGNOSTIC,
     Assertion,
     Civic,
     CivicVariant,
     Evidence,
     load,
 )
-from osler.genome.somatic.disease import APPLIES, CONCERNS, Disease, DiseaseMatch
+from osler.genome.somatic.disease import (
+    APPLIES,
+    BREAST_CANCER,
+    CONCERNS,
+    Disease,
+    DiseaseMatch,
+)
 from osler.genome.somatic.genes import GeneStatus, gene_statuses, negative_genes
 from osler.genome.somatic.germline import GermlineSuspicion, germline_suspicion, subclonal_hint
 from osler.genome.somatic.given import check, not_given
@@ -130,6 +138,8 @@ class SomaticResult:
         Small variants that do not change a protein and of which CIViC says nothing: counted.
     excluded
         Items whose disease the receptors rule out: counted.
+    elsewhere
+        Items on prognosis or diagnosis in other diseases, which say nothing here: counted.
     """
 
     tumour: Tumour
@@ -139,6 +149,7 @@ class SomaticResult:
     genes: tuple[GeneStatus, ...]
     silent: int
     excluded: int
+    elsewhere: int
     not_given: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -153,13 +164,13 @@ class SomaticResult:
         return self.civic.age()
 
 
-def interpret(tumour: Tumour, release: Release | None = None) -> SomaticResult:
+def interpret(tumour: Tumour, release: Release | Civic | None = None) -> SomaticResult:
     """Interpret a tumour by CIViC.
 
     Parameters
     ----------
     release
-        A release about tumours; the newest if none is given.
+        A release about tumours, or one that was loaded; the newest if none is given.
 
     Raises
     ------
@@ -187,7 +198,8 @@ def interpret(tumour: Tumour, release: Release | None = None) -> SomaticResult:
         genes=gene_statuses(tumour, everything, disease, civic),
         silent=len(told) - len(shown),
         excluded=reader.excluded,
-        not_given=not_given(tumour),
+        elsewhere=reader.elsewhere,
+        not_given=not_given(tumour, of_breast=civic.diseases.is_a(disease, BREAST_CANCER)),
         notes=(*tumour.notes, *_contradictions(everything, tumour)),
     )
 
@@ -214,6 +226,7 @@ class _Reader:
     ) -> None:
         self.tumour, self.disease, self.civic, self.everything = tumour, disease, civic, everything
         self.excluded = 0
+        self.elsewhere = 0
         self._diseases: dict[Disease, DiseaseMatch] = {}
 
     def interpreted(self, alteration: Alteration) -> Interpreted:
@@ -238,7 +251,11 @@ class _Reader:
             if disease is DiseaseMatch.CONTRADICTED:
                 self.excluded += 1
                 continue
-            # That a gene is as it should be says something in the disease studied, and nowhere else.
+            # What it says of prognosis or diagnosis in another disease says nothing in this one.
+            if disease is DiseaseMatch.OTHER and item.kind in {PROGNOSTIC, DIAGNOSTIC}:
+                self.elsewhere += 1
+                continue
+            # That a gene is as it should be says something in the disease studied alone.
             if how is VariantMatch.WILD_TYPE and disease not in CONCERNS:
                 continue
             groups[_says(item)].append(item)
@@ -362,4 +379,8 @@ def _contradictions(everything: Sequence[Alteration], tumour: Tumour) -> list[st
     status = tumour.receptors.get("HER2")
     if amplified and status == "negative":
         return ["ERBB2 is amplified by copy number, and HER2 is negative by receptor status"]
+    if amplified and status is None:
+        return [
+            "ERBB2 is amplified by copy number; the HER2 status was not given"
+        ]
     return []

@@ -69,8 +69,9 @@ def _candidates(alteration: Alteration, civic: Civic) -> list[CivicVariant]:
     genes = alteration.partners or (alteration.gene,)
     listed = [variant for gene in genes for variant in civic.by_gene.get(gene, ())]
     if alteration.place is not None:
-        listed += [one for one in civic.by_place.get(alteration.place, ()) if one not in listed]
-    return [one for one in dict.fromkeys(listed) if one.number in civic.evidence]
+        listed += civic.by_place.get(alteration.place, ())
+    by_number = {variant.number: variant for variant in listed}
+    return [one for number, one in by_number.items() if number in civic.evidence]
 
 
 def _fit(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from osler.genome.somatic.protein import Effect, ProteinChange, parse_protein
 
@@ -92,7 +93,7 @@ class VariantName:
     name: str
     groups: tuple[tuple[Pattern, ...], ...]
 
-    @property
+    @cached_property
     def patterns(self) -> tuple[Pattern, ...]:
         """All patterns, whatever their group."""
         return tuple(pattern for group in self.groups for pattern in group)

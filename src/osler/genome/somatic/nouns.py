@@ -254,7 +254,7 @@ class Tumour:
 
     @property
     def everything(self) -> list[Alteration]:
-        """All alterations of every kind, a positive HER2 among them: the receptor of a gene's copies."""
+        """All alterations of every kind; a positive HER2 status is one."""
         her2 = self.receptors.get("HER2") == "positive"
         receptor = [Alteration("ERBB2", AlterationKind.RECEPTOR, call="positive")] if her2 else []
         return [*self.alterations, *(self.copy_number or ()), *(self.fusions or ()), *receptor]
