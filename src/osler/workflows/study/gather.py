@@ -90,11 +90,11 @@ def gather(
 
 
 def _in_thread(vault: Vault, shard: int, study: Study) -> Material:
-    return of_events(vault.shard_events(shard), study)
+    return of_events(vault.shard_events(shard, derived=study.features.derived), study)
 
 
 def _in_worker(opening: Opening, within: int, shard: int, study: Study) -> Material:
-    return of_events(opening.open(within=within).shard_events(shard), study)
+    return _in_thread(opening.open(within=within), shard, study)
 
 
 def of_events(events: pl.DataFrame, study: Study) -> Material:

@@ -19,6 +19,7 @@ from osler.errors import Fault, InputError
 from osler.evaluate import check_limits
 from osler.features.column import Request
 from osler.model import digest_of
+from osler.workflows.derived import DERIVABLE
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 100_000
@@ -55,6 +56,8 @@ class FeaturePlan:
         Whether age at the prediction time is a column.
     min_subjects
         Columns seen in fewer training subjects are left out.
+    derived
+        Subjects of knowledge whose derived results count as events; else none does.
     """
 
     windows: tuple[str, ...] = ("full",)
@@ -63,6 +66,7 @@ class FeaturePlan:
     exclude: tuple[str, ...] = ()
     age: bool = True
     min_subjects: int = 10
+    derived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -347,6 +351,10 @@ def _features(section: Section) -> FeaturePlan:
     age = section.take("age")
     if age is not None and not isinstance(age, bool):
         section.fault("age", _kind(age), "true or false")
+    derived = section.texts("derived")
+    for one in derived:
+        if one not in DERIVABLE:
+            section.fault("derived", shown(one), f"any of {', '.join(DERIVABLE)}")
     plan = FeaturePlan(
         windows=windows,
         aggregations=aggregations,
@@ -354,6 +362,7 @@ def _features(section: Section) -> FeaturePlan:
         exclude=section.texts("exclude"),
         age=age is not False,
         min_subjects=int(section.number("min_subjects", default=10, low=1, high=1e9, whole=True)),
+        derived=tuple(dict.fromkeys(derived)),
     )
     section.finish()
     return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from osler.errors import NotEstimable
 from osler.model import FORMAT_VERSION, Provenance, digest_of
 from osler.report import study_html, study_text
 from osler.vault import Vault
+from osler.workflows.derived import in_words, inputs_of, warnings_of
 from osler.workflows.opening import Opening
 from osler.workflows.study.card import card
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
@@ -78,6 +80,8 @@ def run_study(
     study = Study.read(path)
     check_replaceable(out, RESULTS)
     vault = opening.open()
+    derived = warnings_of(vault.derivations(), study.features.derived)
+    study = replace(study, warnings=(*study.warnings, *derived))
     with vault.act("study run", {"study": study.digest}) as act:
         material = gather(vault, act, study, opening, engine=engine)
         descriptions = described(vault)
@@ -90,7 +94,10 @@ def run_study(
     results: dict[str, Any] = plain(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),
-            "question": explain(study.task, study.outcome),
+            "question": [
+                *explain(study.task, study.outcome),
+                *in_words(study.features.derived),
+            ],
             "provenance": vars(provenance_of(study, vault, seed)),
         }
     )
@@ -158,6 +165,7 @@ def provenance_of(study: Study, vault: Vault, seed: int) -> Provenance:
             "vault": vault.vault_id,
             "vault generation": str(vault.generation),
             "vault manifest": vault.digest,
+            **inputs_of(vault.derivations(), study.features.derived),
         },
     )
 
@@ -207,7 +215,8 @@ def explain_study(path: Path) -> list[str]:
         With every fault of the file.
     """
     study = Study.read(path)
-    return [study.title, *explain(study.task, study.outcome), *study.scope]
+    question = [*explain(study.task, study.outcome), *in_words(study.features.derived)]
+    return [study.title, *question, *study.scope]
 
 
 def study_summary(results: dict[str, Any]) -> str:
