@@ -6,6 +6,8 @@ database, each with its own date. For a drug that both have, the newer one with 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,8 @@ from osler.knowledge import Release
 
 ANNOTATIONS = "guidelines/"
 EXPORT = "drugs"
+PAIRS = "pypgx/cpic"
+HIGH_LEVELS = ("A", "A/B")
 CPIC = "CPIC"
 XN = "xN combinations"
 Key = tuple[str, ...]
@@ -71,8 +75,12 @@ class Guideline:
 
 
 def read_guidelines(release: Release) -> tuple[Guideline, ...]:
-    """Read the guidelines of a release: one for each drug, the newest that has rows, by name."""
-    newest: dict[str, Guideline] = {}
+    """Read the guidelines of a release: one for each drug, the newest that has rows, by name.
+
+    A drug that CPIC lists at a high level for a gene of the release, and of which the release has
+    no guideline, comes without rows, so that a result can say so.
+    """
+    newest = {one.drug: one for one in _pairs(release)}
     export = {one.drug: one for one in _export(release)}
     for one in (*export.values(), *_annotations(release)):
         other = newest.get(one.drug)
@@ -160,6 +168,23 @@ def _export(release: Release) -> Iterator[Guideline]:
             one.get("notesonusage") or "",
             str(one["drugid"]).removeprefix("RxNorm:"),
         )
+
+
+def _pairs(release: Release) -> Iterator[Guideline]:
+    if PAIRS not in release.names(PAIRS):
+        return
+    date = release.table(PAIRS).date
+    defined = {name.split("/")[1] for name in release.names("alleles/")}
+    defined |= {name.split("/")[1] for name in release.names("phenotypes/")}
+    genes: dict[str, list[str]] = {}
+    levels: dict[str, str] = {}
+    for row in csv.DictReader(io.StringIO(release.read(PAIRS).decode("utf-8"))):
+        if row["CPICLevel"] in HIGH_LEVELS and row["Gene"] in defined:
+            genes.setdefault(row["Drug"], []).append(row["Gene"])
+            levels[row["Drug"]] = f"{row['CPICLevel']}, {row['CPICLevelStatus'].lower()}"
+    for drug, found in genes.items():
+        note = f"CPIC lists it at level {levels[drug]}"
+        yield Guideline(drug, CPIC, tuple(sorted(found)), {}, PAIRS, date, "", "", note)
 
 
 def _exported(row: Mapping[str, Any]) -> Row:

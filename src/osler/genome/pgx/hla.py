@@ -18,8 +18,10 @@ from osler.genome.pgx.phenotype import Phenotype
 
 GENES = ("HLA-A", "HLA-B")
 POSITIVE, NEGATIVE = "positive", "negative"
-STATUS = re.compile(r"(?P<allele>\*\d+:\d+)\s+(?P<sign>positive|negative)", re.IGNORECASE)
-ALLELE = re.compile(r"\*(?P<first>\d+)(?::(?P<second>\d+))?(?::\d+){0,2}(?P<suffix>[NLSCAQ]?)")
+STATUS = re.compile(r"(?P<allele>\*[0-9]+:[0-9]+)\s+(?P<sign>positive|negative)", re.IGNORECASE)
+ALLELE = re.compile(
+    r"\*(?P<first>[0-9]+)(?::(?P<second>[0-9]+))?(?::[0-9]+){0,2}(?P<suffix>[NLSCAQ]?)"
+)
 
 
 def alleles_asked(lookups: Iterable[str]) -> tuple[str, ...]:

@@ -154,8 +154,8 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     ['*1', '*1x2', '*4', '*10']
     """
     return [
-        (part.isdigit(), int(part) if part.isdigit() else 0, part)
-        for part in re.split(r"([0-9]+)", name)
+        (at % 2 == 1, int(part) if at % 2 else 0, part)
+        for at, part in enumerate(re.split(r"([0-9]{1,9})", name))
     ]
 
 

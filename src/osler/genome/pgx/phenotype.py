@@ -24,7 +24,7 @@ NOT_SCORED = "n/a"
 NO_RESULT = "No Result"
 
 AT_LEAST = "≥"
-COPIES = re.compile(r"(?P<base>\*\d+)x(?P<least>≥?)(?P<number>N|\d+)")
+COPIES = re.compile(r"(?P<base>\*[0-9]+)x(?P<least>≥?)(?P<number>N|[0-9]{1,3})")
 HEMIZYGOUS = "MALE"
 
 
@@ -70,7 +70,7 @@ class Score:
         >>> Score.read("n/a") is None
         True
         """
-        match = re.fullmatch(r"(≥|>=)?\s*(\d{1,3}(?:\.\d{1,6})?)", text.strip())
+        match = re.fullmatch(r"(≥|>=)?\s*([0-9]{1,3}(?:\.[0-9]{1,6})?)", text.strip())
         return Score(float(match[2]), bool(match[1])) if match else None
 
     def __add__(self, other: Score) -> Score:
