@@ -31,6 +31,7 @@ PROMISED = [
     ("load",),
     ("export", "meds"),
     ("report", "patient"),
+    ("genome", "derive"),
     ("genome", "somatic"),
     *(("knowledge", act) for act in ("list", "verify", "diff", "install")),
     *(("study", act) for act in ("run", "explain")),

@@ -36,7 +36,11 @@ class Deriving:
         The vault holds the results of this very basis; nothing need be appended.
     about
         Subject of knowledge.
+    act_number
+        Of its record in the ledger, for other processes that read within it.
     """
+
+    act_number: int
 
     def __init__(self, store: Store, actor: Actor, about: str, release: str, basis: str) -> None:
         faults = [
@@ -157,7 +161,7 @@ def named(manifest: Manifest, derived: Derived) -> list[str]:
             if NAME.fullmatch(one)
             else "a name that no derivation has",
             f"one of {', '.join(known)}" if known else "none: nothing was derived yet",
-            "derive them with `osler genome land`, or leave them out",
+            "derive them with `osler genome derive`, or leave them out",
         )
         for one in asked
         if one not in known

@@ -445,7 +445,8 @@ class Vault:
             derivation = Deriving(self._store, self._actor, about, release, basis)
             what = {"about": about, "release": release, "basis": basis}
             try:
-                with self.act("derive", what):
+                with self.act("derive", what) as act:
+                    derivation.act_number = act.number
                     yield derivation
                 if not derivation.already_derived:
                     derivation.commit()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
     from osler.workflows.exporting import export_meds
+    from osler.workflows.genome.landing import Derived, changed_subjects, derive
     from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
@@ -31,10 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Demo",
+    "Derived",
     "Opening",
     "SomaticAnswer",
     "TumourQuestion",
     "audit_vault",
+    "changed_subjects",
+    "derive",
     "diff_knowledge",
     "erase_subject",
     "explain_study",
@@ -57,6 +61,7 @@ __all__ = [
 _HOMES = {
     "demo": ("Demo", "run_demo"),
     "exporting": ("export_meds",),
+    "genome.landing": ("Derived", "changed_subjects", "derive"),
     "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),
     "loading": ("load",),
     "opening": ("Opening",),

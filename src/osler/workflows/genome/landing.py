@@ -1,0 +1,223 @@
+"""Landing: what the genome of everyone in a vault means, put on their timelines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from joblib import Parallel, delayed
+
+import osler
+from osler import knowledge
+from osler.errors import Fault, InputError
+from osler.extras import require
+from osler.knowledge import Release
+from osler.model import Finding, Provenance, digest_of
+from osler.progress import track
+from osler.vault import Vault
+from osler.workflows.derived import DERIVABLE
+from osler.workflows.genome.interpreters import Interpreter, ShardResults, interpreter_of
+from osler.workflows.opening import Opening
+
+THREADS = 2
+# Goes up when the same knowledge comes to other results.
+METHOD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What was derived about one subject of knowledge.
+
+    Parameters
+    ----------
+    subjects, events
+        Who has results, and how many events they are.
+    skipped
+        Subjects of whom nothing could be said, counted by reason.
+    already_derived
+        The vault held the results of the same data, release and version.
+    """
+
+    about: str
+    release: str
+    subjects: int
+    events: int
+    skipped: dict[str, int]
+    already_derived: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Return what was derived, in a line, and one for each reason why nothing was."""
+        done = "as before" if self.already_derived else "now on the timelines"
+        return [
+            f"{self.about}: {self.events:,} results of {self.subjects:,} subjects by "
+            f"{self.release}, {done}",
+            *(f"  nothing said of {count:,}: {why}" for why, count in self.skipped.items()),
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is derived, by what: enough for a worker to make the interpreter itself."""
+
+    about: str
+    release: str
+    cancer: str | None = None
+
+    def interpreter(self, vault: Vault) -> Interpreter:
+        """Make the interpreter."""
+        return interpreter_of(self.about, knowledge.get(self.release), vault, cancer=self.cancer)
+
+    def basis(self, vault: Vault) -> str:
+        """Return the digest of all that the results depend on."""
+        return digest_of(
+            {
+                "content": vault.content_digest,
+                "release": knowledge.get(self.release).sha256,
+                "cancer": self.cancer,
+                "software": osler.__version__,
+                "method": METHOD_VERSION,
+            }
+        )
+
+
+def derive(
+    opening: Opening,
+    what: Sequence[str] = DERIVABLE,
+    *,
+    cancer: str | None = None,
+    engine: str = "local",
+) -> list[Derived]:
+    """Interpret the genomes of everyone in a vault and keep the results on their timelines.
+
+    What was derived before about the same is replaced. Nothing is done where the same data, release
+    and version of osler gave the results that are there.
+
+    Parameters
+    ----------
+    what
+        Subjects of knowledge: `tumour`, `pharmacogenomics`.
+    cancer
+        The disease of tumours whose timeline names none; None leaves them out.
+    engine
+        `local`, or `ray` for the map over shards.
+
+    Raises
+    ------
+    InputError
+        If a subject of knowledge or the cancer is unknown.
+    """
+    check_what(what)
+    vault = opening.open()
+    return [
+        _derive_one(vault, Plan(about, knowledge.current(about).name, cancer), opening, engine)
+        for about in dict.fromkeys(what)
+    ]
+
+
+def check_what(what: Sequence[str]) -> None:
+    """Refuse a subject of knowledge about which nothing is derived."""
+    unknown = [one for one in what if one not in DERIVABLE]
+    if unknown or not what:
+        came = ", ".join(map(repr, unknown)) or "nothing"
+        raise InputError(Fault("--what", came, f"any of {', '.join(DERIVABLE)}, comma-separated"))
+
+
+def _derive_one(vault: Vault, plan: Plan, opening: Opening, engine: str) -> Derived:
+    skipped: Counter[str] = Counter()
+    events = subjects = 0
+    with vault.deriving(plan.about, plan.release, plan.basis(vault)) as session:
+        if session.already_derived:
+            known = next(one for one in vault.derivations() if one.about == plan.about)
+            return Derived(plan.about, plan.release, known.subjects, known.events, {}, True)
+        for part in _map(vault, session.act_number, plan, opening, engine):
+            events += session.append(part.events())
+            subjects += len({one.subject_id for one in part.results if one.codes})
+            skipped += part.skipped
+    return Derived(plan.about, plan.release, subjects, events, dict(skipped.most_common()))
+
+
+def _map(
+    vault: Vault, act: int, plan: Plan, opening: Opening, engine: str
+) -> Iterator[ShardResults]:
+    """Interpret every shard; memory is bounded by those in flight."""
+    shards = vault.shard_ids()
+    if engine == "ray":
+        require("ray.util.joblib", "ray").register_ray()
+        jobs = (delayed(_in_worker)(opening, act, shard, plan) for shard in shards)
+        yield from Parallel(n_jobs=-1, backend="ray", return_as="list")(jobs)
+        return
+    interpreter = plan.interpreter(vault)
+    parts = Parallel(n_jobs=THREADS, backend="threading", return_as="generator")(
+        delayed(interpreter.of_shard)(vault, shard) for shard in shards
+    )
+    yield from track(parts, f"Interpreting {plan.about}, shards", total=len(shards))
+
+
+def _in_worker(opening: Opening, within: int, shard: int, plan: Plan) -> ShardResults:
+    vault = opening.open(within=within)
+    return plan.interpreter(vault).of_shard(vault, shard)
+
+
+def changed_subjects(opening: Opening, old: str, new: str) -> list[int]:
+    """Return the subjects of whom two releases of knowledge say different things, sorted.
+
+    Statement, value, status and reasons of every finding are compared; the age of the knowledge,
+    citations and wording of caveats are not.
+
+    Parameters
+    ----------
+    old, new
+        Names of releases about one subject of knowledge.
+
+    Raises
+    ------
+    InputError
+        If a release is unknown, the two are about different things, or nothing about patients is
+        concluded from them.
+    """
+    releases = knowledge.get(old), knowledge.get(new)
+    _check_comparable(*releases)
+    vault = opening.open()
+    what = {"old": releases[0].sha256, "new": releases[1].sha256}
+    changed: list[int] = []
+    with vault.act("knowledge diff", what):
+        before, after = (interpreter_of(one.subject, one, vault) for one in releases)
+        for shard in track(vault.shard_ids(), "Comparing, shards"):
+            one, other = (_said(each.of_shard(vault, shard)) for each in (before, after))
+            changed += [
+                subject for subject in {**one, **other} if one.get(subject) != other.get(subject)
+            ]
+    return sorted(changed)
+
+
+def _check_comparable(old: Release, new: Release) -> None:
+    faults = []
+    if old.subject != new.subject:
+        came = f"about {new.subject}, and the first is about {old.subject}"
+        faults.append(Fault(new.name, came, "two releases about the same"))
+    if old.subject not in DERIVABLE:
+        came = f"about {old.subject}, of which no patient's findings are derived"
+        faults.append(Fault(old.name, came, f"one about {' or '.join(DERIVABLE)}"))
+    if faults:
+        raise InputError(faults)
+
+
+_NOBODYS = Provenance("osler", "")
+
+
+def _said(part: ShardResults) -> dict[int, frozenset[Any]]:
+    """Return what is said of each subject, without when, by whom and by which release."""
+    return {
+        one.subject_id: frozenset(map(_essence, one.findings(_NOBODYS))) for one in part.results
+    }
+
+
+def _essence(finding: Finding) -> tuple[Any, ...]:
+    reasons = tuple(reason.what for reason in finding.reasons)
+    return (finding.kind, finding.statement, finding.value, finding.status, reasons)
