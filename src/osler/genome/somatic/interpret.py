@@ -196,12 +196,16 @@ def interpret(tumour: Tumour, release: Release | Civic | None = None) -> Somatic
         civic=civic,
         alterations=tuple(sorted(shown, key=_importance)),
         genes=gene_statuses(tumour, everything, disease, civic),
-        silent=len(told) - len(shown),
+        silent=_small(told) - _small(shown),
         excluded=reader.excluded,
         elsewhere=reader.elsewhere,
         not_given=not_given(tumour, of_breast=civic.diseases.is_a(disease, BREAST_CANCER)),
         notes=(*tumour.notes, *_contradictions(everything, tumour)),
     )
+
+
+def _small(told: Sequence[Interpreted]) -> int:
+    return sum(one.alteration.kind is AlterationKind.SMALL for one in told)
 
 
 def _worth_showing(alteration: Alteration) -> bool:
@@ -380,7 +384,5 @@ def _contradictions(everything: Sequence[Alteration], tumour: Tumour) -> list[st
     if amplified and status == "negative":
         return ["ERBB2 is amplified by copy number, and HER2 is negative by receptor status"]
     if amplified and status is None:
-        return [
-            "ERBB2 is amplified by copy number; the HER2 status was not given"
-        ]
+        return ["ERBB2 is amplified by copy number; the HER2 status was not given"]
     return []

@@ -89,8 +89,10 @@ def _fit(
         for group, fitted in zip(groups, own, strict=True)
         if fitted is None
     ]
-    if all(one is not None for one in rest):
-        return max((one for one in (*own, *rest) if one is not None), key=RANK.__getitem__)
+    told = [one for one in (*own, *rest) if one is not None]
+    if len(told) == len(groups):
+        weakest = max(told, key=RANK.__getitem__)
+        return best if RANK[weakest] <= RANK[VariantMatch.FUSION_ANY] else weakest
     return VariantMatch.PART if best in _TELLING else None
 
 

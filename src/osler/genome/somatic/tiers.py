@@ -24,7 +24,7 @@ from osler.genome.somatic.civic import (
     Assertion,
     Evidence,
 )
-from osler.genome.somatic.disease import APPLIES, DiseaseMatch
+from osler.genome.somatic.disease import APPLIES, CONCERNS, DiseaseMatch
 from osler.genome.somatic.match import VariantMatch
 
 I_A, I_B, II_C, II_D, III = "I-A", "I-B", "II-C", "II-D", "III"
@@ -52,6 +52,7 @@ CAPS = {
     VariantMatch.OTHER_CHANGE: Tier(III, "the evidence is about another change of the same codon"),
     VariantMatch.PART: Tier(III, "the evidence asks for a further alteration that was not found"),
 }
+FAR_CAP = Tier(III, "neither the alteration nor the disease is what the evidence is about")
 INHERITED_CAP = Tier(
     II_C, "the evidence is about inherited variants, and whether this one is inherited is not known"
 )
@@ -78,14 +79,16 @@ def tier_of(
         return None
     asserted = _asserted(first, assertions) if disease in APPLIES or _pan(disease) else None
     tier = asserted or _by_level(items, disease)
-    for cap in _caps(items, variant):
+    for cap in _caps(items, variant, disease):
         if RANK[tier.tier] < RANK[cap.tier]:
             tier = cap
     return tier
 
 
-def _caps(items: Sequence[Evidence], variant: VariantMatch) -> list[Tier]:
+def _caps(items: Sequence[Evidence], variant: VariantMatch, disease: DiseaseMatch) -> list[Tier]:
     caps = [CAPS[variant]] if variant in CAPS else []
+    if variant is VariantMatch.GENE and disease not in CONCERNS:
+        caps.append(FAR_CAP)
     return [*caps, INHERITED_CAP] if all(item.germline for item in items) else caps
 
 

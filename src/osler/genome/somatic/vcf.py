@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from osler.errors import Fault, InputError
-from osler.extras import require
 from osler.genome.somatic.annotation import Annotation, annotation_of, chosen
 from osler.genome.somatic.civic import Civic, CivicVariant
 from osler.genome.somatic.maf import TumourFile
 from osler.genome.somatic.nouns import Alteration, Place
 from osler.genome.somatic.protein import Effect, ProteinChange
-from osler.sources.files import require_file
+from osler.sources.files import open_binary
 
 MOST_ALLELE_BASES = 900
+MOST_LINE_BYTES = 64 << 20
 GRCH37 = "GRCh37"
 # Lengths of chromosome 1 in the two builds (Genome Reference Consortium), which tell them apart.
 _BUILD_OF_LENGTH = {"249250621": "GRCh37", "248956422": "GRCh38"}
@@ -30,6 +30,8 @@ _NAMED_BUILDS = (
 _BUILD_LINES = ("##reference", "##contig", "##new_reference", "##assembly", "##VEP", "##SnpEff")
 _TUMOUR_LINE = re.compile(r"##tumor_sample=(.+)")
 _TUMOUR_NAMES = frozenset({"TUMOR", "TUMOUR"})
+_INFO_LINE = re.compile(r"^##INFO=<ID=([^,>]+),.*?Description=\"([^\"]*)", re.MULTILINE)
+_FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 _ALLELE = re.compile(r"[ACGTN]+")
 _CLASS_OF_EFFECT = {
     Effect.MISSENSE: "Missense_Mutation",
@@ -52,6 +54,8 @@ ANNOTATE = "the file is not annotated; annotate it with VEP or SnpEff to have al
 NO_PLACES = (
     "the file is neither annotated nor on GRCh37, whose coordinates CIViC has: nothing was matched"
 )
+UNREADABLE = "lines that are no records, left out"
+REPEATED = "records given twice, counted once"
 NO_SHARES = "no read counts (AD or AF) of the tumour, so no allele fractions"
 
 
@@ -63,8 +67,20 @@ class _Header:
     tumour: str | None
 
 
+@dataclass(frozen=True)
+class _Record:
+    chromosome: str
+    position: int
+    reference: str
+    alternates: tuple[str, ...]
+    filtered: bool
+    info: Mapping[str, str]
+    values: Mapping[str, str]
+    """The FORMAT fields of the tumour's sample."""
+
+
 def read_somatic_vcf(path: Path, sample: str | None, civic: Civic) -> TumourFile:
-    """Read the variants of one tumour.
+    """Read the variants of one tumour from a text VCF, packed or not.
 
     Parameters
     ----------
@@ -76,55 +92,67 @@ def read_somatic_vcf(path: Path, sample: str | None, civic: Civic) -> TumourFile
     InputError
         If it is no VCF, ends too early, or which sample is the tumour is not clear.
     """
-    reader = _opened(path)
-    header = _header(reader)
-    column = _tumour_column(header, sample, path.name)
-    file = TumourFile(annotated=header.annotation is not None, build=header.build)
-    found: list[Alteration] = []
-    for record in _records(reader, path.name):
-        found += _alterations(record, column, header, civic, file)
+    with open_binary(path) as stream:
+        lines = _lines(stream, path.name)
+        header = _header(lines, path.name)
+        column = _tumour_column(header, sample, path.name)
+        file = TumourFile(annotated=header.annotation is not None, build=header.build)
+        found: list[Alteration] = []
+        for line in lines:
+            record = _record(line, column)
+            if record is None:
+                file.notes[UNREADABLE] += 1
+            else:
+                found += _alterations(record, header, civic, file)
     name = header.samples[column] if column is not None else "tumour"
-    file.tumours = {name: list(dict.fromkeys(found))}
+    unique = list(dict.fromkeys(found))
+    file.notes.update({REPEATED: len(found) - len(unique)} if len(unique) < len(found) else {})
+    file.tumours = {name: unique}
+    _tell_what_is_absent(file, header)
+    return file
+
+
+def _tell_what_is_absent(file: TumourFile, header: _Header) -> None:
     if not file.annotated:
         file.notes[ANNOTATE] = 0
         if header.build != GRCH37:
             file.notes[NO_PLACES] = 0
+    (found,) = file.tumours.values()
     if found and all(one.allele_fraction is None for one in found):
         file.notes[NO_SHARES] = 0
-    return file
 
 
-def _opened(path: Path) -> Any:
-    require_file(path)
-    cyvcf2 = require("cyvcf2", "genome")
-    try:
-        return cyvcf2.VCF(str(path))
-    except (OSError, ValueError) as error:
-        raise InputError(Fault(path.name, "no VCF that can be read", "VCF or BCF")) from error
+def _lines(stream: BinaryIO, where: str) -> Iterator[str]:
+    """Yield the lines as text; what is not UTF-8 becomes a mark, since only names may hold it."""
+    for number, line in enumerate(stream):
+        if number == 0 and line.startswith(b"BCF"):
+            remedy = "make a VCF of it: bcftools view"
+            raise InputError(Fault(where, "BCF", "a text VCF, packed or not", remedy))
+        if len(line) > MOST_LINE_BYTES:
+            raise InputError(Fault(where, "a line over 64 MiB", "a VCF"))
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        if text:
+            yield text
 
 
-def _records(reader: Any, where: str) -> Iterator[Any]:
-    """Yield the records; say so if the file ends too early."""
-    try:
-        yield from reader
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(Fault(where, "damaged or cut short", "a whole VCF")) from error
-
-
-def _header(reader: Any) -> _Header:
-    text = str(reader.raw_header)
-    descriptions = {
-        line.info()["ID"]: line.info().get("Description", "")
-        for line in reader.header_iter()
-        if line.type == "INFO"
-    }
-    tumour = _TUMOUR_LINE.search(text)
-    return _Header(
-        tuple(reader.samples),
-        _build(text),
-        annotation_of(descriptions),
-        tumour[1].strip() if tumour else None,
-    )
+def _header(lines: Iterator[str], where: str) -> _Header:
+    """Read up to the line of columns."""
+    told: list[str] = []
+    for line in lines:
+        if line.startswith("#CHROM\t"):
+            columns = line.split("\t")
+            if columns[:8] != _FIXED:
+                break
+            text = "\n".join(told)
+            tumour = _TUMOUR_LINE.search(text)
+            samples = tuple(columns[9:])
+            descriptions = dict(_INFO_LINE.findall(text))
+            named = tumour[1].strip() if tumour else None
+            return _Header(samples, _build(text), annotation_of(descriptions), named)
+        if not line.startswith("##"):
+            break
+        told.append(line)
+    raise InputError(Fault(where, "no line of columns that begins #CHROM", "a VCF"))
 
 
 def _build(header: str) -> str | None:
@@ -137,6 +165,28 @@ def _build(header: str) -> str | None:
         build for build, pattern in _NAMED_BUILDS if any(pattern.search(line) for line in lines)
     }
     return named.pop() if len(named) == 1 else None
+
+
+def _record(line: str, column: int | None) -> _Record | None:
+    """Read a line; None if it is no record."""
+    fields = line.split("\t")
+    if len(fields) < 8 or not re.fullmatch(r"[0-9]{1,10}", fields[1]) or not fields[0]:
+        return None
+    values: dict[str, str] = {}
+    if column is not None:
+        if len(fields) <= 9 + column:
+            return None
+        values = dict(zip(fields[8].split(":"), fields[9 + column].split(":"), strict=False))
+    info = dict(one.partition("=")[::2] for one in fields[7].split(";"))
+    return _Record(
+        fields[0],
+        int(fields[1]),
+        fields[3].upper(),
+        tuple(one.upper() for one in fields[4].split(",") if one not in {".", ""}),
+        fields[6] not in {"PASS", ".", ""},
+        info,
+        values,
+    )
 
 
 def _tumour_column(header: _Header, sample: str | None, where: str) -> int | None:
@@ -162,20 +212,20 @@ def _tumour_column(header: _Header, sample: str | None, where: str) -> int | Non
 
 
 def _alterations(
-    record: Any, column: int | None, header: _Header, civic: Civic, file: TumourFile
+    record: _Record, header: _Header, civic: Civic, file: TumourFile
 ) -> Iterator[Alteration]:
     """Yield what the tumour carries of a record; count the rest."""
-    if record.FILTER is not None:
+    if record.filtered:
         file.notes[FILTERED] += 1
         return
-    carried = _carried(record, column)
-    for which, alternate in enumerate(record.ALT):
+    carried = _carried(record)
+    for which, alternate in enumerate(record.alternates):
         if carried is not None and which + 1 not in carried:
             file.notes[NOT_IN_TUMOUR] += 1
-        elif not _plain(record.REF, alternate):
+        elif not _plain(record.reference, alternate):
             file.notes[SYMBOLIC] += 1
         else:
-            found, why = _alteration(record, which, column, header, civic)
+            found, why = _alteration(record, which, header, civic)
             if why:
                 file.notes[why] += 1
             if found is not None:
@@ -183,35 +233,34 @@ def _alterations(
 
 
 def _plain(reference: str, alternate: str) -> bool:
-    both = (reference.upper(), alternate.upper())
+    both = (reference, alternate)
     sound = all(_ALLELE.fullmatch(one) for one in both)
-    return sound and sum(map(len, both)) <= MOST_ALLELE_BASES
+    return sound and reference != alternate and sum(map(len, both)) <= MOST_ALLELE_BASES
 
 
-def _carried(record: Any, column: int | None) -> set[int] | None:
+def _carried(record: _Record) -> set[int] | None:
     """Return the alleles of the tumour's genotype; None if it has no genotype."""
-    if column is None or "GT" not in (record.FORMAT or ()):
-        return None
-    genotype = [one for one in record.genotypes[column][:-1] if one >= 0]
-    return set(genotype) if genotype else None
+    alleles = re.findall(r"[0-9]+", record.values.get("GT", ""))
+    return {int(one) for one in alleles} if alleles else None
 
 
 def _alteration(
-    record: Any, which: int, column: int | None, header: _Header, civic: Civic
+    record: _Record, which: int, header: _Header, civic: Civic
 ) -> tuple[Alteration | None, str | None]:
     """Return an allele with what the annotation, or else CIViC's coordinates, say of it."""
-    alternates = [str(one).upper() for one in record.ALT]
-    reference = record.REF.upper()
+    reference, alternates = record.reference, record.alternates
     place = (
-        Place.trimmed(header.build, record.CHROM, record.POS, reference, alternates[which])
+        Place.trimmed(
+            header.build, record.chromosome, record.position, reference, alternates[which]
+        )
         if header.build
         else None
     )
-    share, depth = _reads(record, which, column)
+    share, depth = _reads(record, which)
     if header.annotation is None:
         return _by_place(place, share, depth, civic)
-    text = record.INFO.get(header.annotation.field)
-    told = chosen(header.annotation, str(text), reference, alternates, which) if text else None
+    text = record.info.get(header.annotation.field)
+    told = chosen(header.annotation, text, reference, alternates, which) if text else None
     if told is None:
         known, _ = _by_place(place, share, depth, civic)
         return known, None if known else NO_GENE
@@ -264,27 +313,22 @@ def _class(change: ProteinChange, place: Place) -> str | None:
     return _CLASS_OF_EFFECT.get(change.effect)
 
 
-def _reads(record: Any, which: int, column: int | None) -> tuple[float | None, int | None]:
+def _reads(record: _Record, which: int) -> tuple[float | None, int | None]:
     """Return the share of the tumour's reads with the allele and their number, from AD or AF."""
-    if column is None:
-        return None, None
-    counts = _numbers(record, "AD", column)
-    if len(counts) == len(record.ALT) + 1 and all(one >= 0 for one in counts):
+    counts = _numbers(record.values.get("AD", ""))
+    if len(counts) == len(record.alternates) + 1 and all(one >= 0 for one in counts):
         depth = sum(counts)
         return (counts[which + 1] / depth, int(depth)) if depth else (None, None)
-    shares = _numbers(record, "AF", column)
-    if len(shares) == len(record.ALT) and 0 <= shares[which] <= 1:
+    shares = _numbers(record.values.get("AF", ""))
+    if len(shares) == len(record.alternates) and 0 <= shares[which] <= 1:
         return shares[which], None
     return None, None
 
 
-def _numbers(record: Any, name: str, column: int) -> list[float]:
-    """Return a sample's numbers in a FORMAT field; none if it is absent or no number."""
-    if name not in (record.FORMAT or ()):
-        return []
+def _numbers(text: str) -> list[float]:
+    """Return numbers joined by commas; none if any of them is no number."""
     try:
-        values: Sequence[Any] = record.format(name)[column]
-        numbers = [float(one) for one in values]
-    except (KeyError, TypeError, ValueError):
+        numbers = [float(one) for one in text.split(",")]
+    except ValueError:
         return []
     return numbers if all(map(math.isfinite, numbers)) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from osler.errors import Fault, InputError
 from osler.sources.files import first_bytes, open_binary, require_file
-from osler.workflows.writing import check_place, write_json
+from osler.workflows.writing import check_place
 
 if TYPE_CHECKING:
     from osler.genome.somatic import Civic, SomaticResult, Tumour
     from osler.genome.somatic.maf import TumourFile
     from osler.genome.somatic.measurements import Measured
+
+
+# A cohort's file is for programs; line breaks would add half its size.
+MOST_INDENTED = 50
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,9 @@ def _write_whole(out: Path, content: dict[str, Any]) -> None:
     os.close(handle)
     fresh = Path(name)
     try:
-        write_json(fresh, content)
+        few = len(content["samples"]) <= MOST_INDENTED
+        text = json.dumps(content, indent=2 if few else None, ensure_ascii=False, allow_nan=False)
+        fresh.write_text(text + "\n", "utf-8")
         fresh.chmod(0o666 & ~_umask())
         fresh.replace(out)
     finally:
