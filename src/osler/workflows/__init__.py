@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
     from osler.workflows.exporting import export_meds
     from osler.workflows.genome.landing import Derived, changed_subjects, derive
+    from osler.workflows.genome.pgx import advise_on_drugs
     from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
@@ -36,6 +37,7 @@ __all__ = [
     "Opening",
     "SomaticAnswer",
     "TumourQuestion",
+    "advise_on_drugs",
     "audit_vault",
     "changed_subjects",
     "derive",
@@ -62,6 +64,7 @@ _HOMES = {
     "demo": ("Demo", "run_demo"),
     "exporting": ("export_meds",),
     "genome.landing": ("Derived", "changed_subjects", "derive"),
+    "genome.pgx": ("advise_on_drugs",),
     "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),
     "loading": ("load",),
     "opening": ("Opening",),

@@ -18,7 +18,7 @@ ADVICE = "drug advice"
 GENE = "pharmacogene"
 NO_CHANGE = "standard dose by genotype"
 CONVERSION = "phenoconversion"
-SILENT = "no recommendation"
+NO_WORD = ("No recommendation", "N/A", None)
 
 Code = tuple[str, float | None, str | None]
 
@@ -34,8 +34,8 @@ def findings(result: SampleResult, *, release: Release, provenance: Provenance) 
     genes = {one.gene: one for one in result.genes}
     deviating = [one for one in result.drugs if one.deviates is not False]
     others = [one for one in result.drugs if one.deviates is False]
-    silent = [one for one in others if _is_silent(one)]
-    usual = [one for one in others if not _is_silent(one)]
+    silent = [one for one in others if is_silent(one)]
+    usual = [one for one in others if not is_silent(one)]
     found = [_advised(one, genes, release, provenance) for one in _merged(deviating)]
     if result.phenoconversion is not None and result.phenoconversion.inhibitors:
         found.append(_converted(result, result.phenoconversion, release, provenance))
@@ -70,10 +70,11 @@ def codes(result: SampleResult) -> list[Code]:
     return found
 
 
-def _is_silent(advice: DrugAdvice) -> bool:
+def is_silent(advice: DrugAdvice) -> bool:
     """Tell whether a guideline's row says that there is no recommendation."""
-    classified = advice.classification or "n/a"
-    return classified.lower() in (SILENT, "n/a") or advice.recommendation.lower().startswith(SILENT)
+    if advice.classification in NO_WORD:
+        return not advice.branches
+    return advice.recommendation.startswith(NO_WORD[0])
 
 
 def _merged(advice: Iterable[DrugAdvice]) -> list[list[DrugAdvice]]:
