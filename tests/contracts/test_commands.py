@@ -32,6 +32,7 @@ PROMISED = [
     ("export", "meds"),
     ("report", "patient"),
     ("genome", "derive"),
+    ("genome", "pgx"),
     ("genome", "somatic"),
     *(("knowledge", act) for act in ("list", "verify", "diff", "install")),
     *(("study", act) for act in ("run", "explain")),

@@ -1,7 +1,7 @@
 """Drug advice from the inherited genome.
 
 `call` reads a file of variants and returns, for every sample, each gene with its phenotype and the
-advice for each drug; `docs/methods/pgx-advice.md` and `docs/methods/pgx-matching.md` have the method.
+advice for each drug. `docs/methods/pgx-advice.md` has the method.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import osler
 from osler import knowledge
 from osler.genome.pgx.answers import Answers, knowledge_of
-from osler.genome.pgx.nouns import ABSENT, GeneCall, GeneGenotypes, State
+from osler.genome.pgx.nouns import ABSENT, GeneGenotypes, State
 from osler.genome.pgx.outside import OutsideCall, read_outside_calls
 from osler.genome.pgx.phenoconversion import Medication, read_medications
 from osler.genome.pgx.result import PgxResult, SeenVariant
