@@ -69,6 +69,17 @@ def plain(value: Any) -> str:
     return UNKNOWN if value is None or value == "" or isinstance(value, float) else str(value)
 
 
+def capitalized(text: str) -> str:
+    """Return a sentence with its first letter large; the others keep theirs.
+
+    Examples
+    --------
+    >>> capitalized("as of CIViC")
+    'As of CIViC'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def maybe(value: Any) -> str:
     """Return any value as `plain` does, and nothing as nothing."""
     return "" if value is None or value == "" else plain(value)

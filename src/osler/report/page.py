@@ -24,6 +24,7 @@ def environment() -> Environment:
     made.filters.update(
         day=numbers.day,
         decimal=numbers.decimal,
+        capitalize_first=numbers.capitalized,
         plain=numbers.plain,
         signed=numbers.signed,
         whole=numbers.whole,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osler.report import charts
+from osler.report import charts, genome
 from osler.report.cells import axis_cell, bar_cell, range_cell
 from osler.report.metrics import count, group_metrics
 from osler.report.names import group_words, metric_of, words
@@ -59,7 +59,8 @@ def patient_html(report: Json) -> str:
 
 
 def _content(report: Json) -> dict[str, Any]:
-    findings = dicts(report.get("findings"))
+    apart = genome.shown_in_sections(report)
+    findings = [one for one in dicts(report.get("findings")) if one.get("kind") not in apart]
     summary = summary_of(report)
     curves = report.get("curves") if summary else None
     label = f"Probability of each cause over time. {charts.curve_words(curves)}."
@@ -83,6 +84,10 @@ def _content(report: Json) -> dict[str, Any]:
         "missing": _entries(report.get("missing")),
         "not_assessed": _entries(report.get("not_assessed")),
         "groups": _groups(report.get("groups")),
+        "tumour": genome.tumour(report),
+        "drugs": genome.drugs(report),
+        "scores": genome.scores(report),
+        "refused": any(not is_final(entry) for entry in predictions(report)),
         **_findings(findings, texts(report.get("warnings"))),
         "limits": texts(report.get("limits")),
         "provenance": flat(report.get("provenance")),
@@ -99,8 +104,13 @@ def summary_of(report: Json) -> Json:
 
 
 def may_speak(report: Json) -> bool:
-    """Whether numbers may be shown: at least one finding is final."""
-    return any(is_final(entry) for entry in dicts(report.get("findings")))
+    """Whether a model's numbers may be shown: at least one of its findings is final."""
+    return any(is_final(entry) for entry in predictions(report))
+
+
+def predictions(report: Json) -> list[Json]:
+    """Return the findings of models, without those that read the genome."""
+    return [one for one in dicts(report.get("findings")) if one.get("kind") not in genome.KINDS]
 
 
 def is_final(finding: Json) -> bool:
@@ -112,7 +122,7 @@ def _silence(report: Json) -> list[str]:
     """Return why there is no summary, each reason once."""
     told = [
         reason
-        for entry in dicts(report.get("findings"))
+        for entry in predictions(report)
         if not is_final(entry)
         for reason in texts(entry.get("caveats"))
     ]

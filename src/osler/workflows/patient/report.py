@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,12 @@ from osler.model import FORMAT_VERSION, NotAssessed, Provenance, digest_of
 from osler.report import patient_fhir, patient_html
 from osler.vault import Vault
 from osler.workflows.opening import Opening
+from osler.workflows.patient.drugs import drugs
 from osler.workflows.patient.known import known
+from osler.workflows.patient.part import Part
 from osler.workflows.patient.prognosis import Prognosis, prognosis
+from osler.workflows.patient.scores import scores
+from osler.workflows.patient.tumour import tumour
 from osler.workflows.study.run import described
 from osler.workflows.study.saved import SavedRun, plain
 from osler.workflows.writing import check_replaceable, whole_folder, write_json
@@ -26,11 +30,6 @@ FORMATS = ("html", "json", "fhir")
 MARKER = "report.json"
 
 NOT_YET = (
-    NotAssessed("Drug advice from the inherited genome", "this version reads no inherited genome"),
-    NotAssessed(
-        "What the tumour's mutations mean for treatment",
-        "mutations are predictors here; their meaning for treatment is not looked up yet",
-    ),
     NotAssessed("Images", "this version reads no images"),
     NotAssessed(
         "Which treatment would help",
@@ -101,8 +100,11 @@ def assemble(
     inputs = {"timeline": digest_of(events.write_csv())}
     inputs |= {f"run {index + 1}": run.digest for index, run in enumerate(runs)}
     provenance = Provenance(f"osler {osler.__version__}", moment, inputs=inputs)
-    told = [prognosis(run, subject_id, events, vault.vault_id, provenance) for run in runs]
     descriptions = described(vault)
+    told = [_asked(run, subject_id, events, vault, provenance) for run in runs]
+    parts = _genome(subject_id, events, descriptions, vault, provenance)
+    said = [*(one.findings for one in told), *(part.findings for part in parts.values())]
+    inputs |= dict(pair for part in parts.values() for pair in part.inputs)
     first = next((one for one in told if one.summary), Prognosis())
     report: dict[str, Any] = plain(
         {
@@ -112,11 +114,13 @@ def assemble(
             "warnings": _once(line for run in runs for line in run.results["warnings"]),
             "summary": first.summary,
             "curves": first.curves,
-            "findings": [finding.to_json() for one in told for finding in one.findings],
+            "findings": [finding.to_json() for findings in said for finding in findings],
+            **{name: part.section for name, part in parts.items()},
             "missing": _once(name for one in told for name in one.missing),
             "groups": [group for one in told for group in one.groups],
             "not_assessed": [
-                {"what": one.what, "why": one.why} for one in _not_assessed(told, bool(runs))
+                {"what": one.what, "why": one.why}
+                for one in _not_assessed([*told, *parts.values()], bool(runs))
             ],
             "timeline": known(events, descriptions, first.until),
             "scope": _once(line for run in runs for line in run.results["scope"]),
@@ -127,7 +131,31 @@ def assemble(
     return report
 
 
-def _not_assessed(told: Sequence[Prognosis], asked: bool) -> list[NotAssessed]:
+def _asked(
+    run: SavedRun, subject_id: int, events: pl.DataFrame, vault: Vault, provenance: Provenance
+) -> Prognosis:
+    """Let a run speak, with the derived results that its study names."""
+    derived = run.study.features.derived
+    seen = vault.subject_events(subject_id, derived=derived) if derived else events
+    return prognosis(run, subject_id, seen, vault.vault_id, provenance)
+
+
+def _genome(
+    subject_id: int,
+    events: pl.DataFrame,
+    descriptions: Mapping[str, str],
+    vault: Vault,
+    provenance: Provenance,
+) -> dict[str, Part]:
+    """Return what the genome says, by the knowledge of today and not of when it was loaded."""
+    return {
+        "tumour": tumour(events, descriptions, provenance),
+        "drugs": drugs(subject_id, events, descriptions, vault, provenance),
+        "scores": scores(events, descriptions, provenance),
+    }
+
+
+def _not_assessed(told: Sequence[Prognosis | Part], asked: bool) -> list[NotAssessed]:
     none = [] if asked else [NotAssessed("Prognosis", "no study's run was given with --run")]
     return [*none, *(gap for one in told for gap in one.not_assessed), *NOT_YET]
 

@@ -1,0 +1,262 @@
+"""What the genome says, as sections of the patient report: the tumour, drugs, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from osler.report.numbers import as_dict, day, decimal, dicts, finite, maybe, plain, texts
+
+TUMOUR_KINDS = ("tumour alteration", "tumour genes tested")
+DRUG_KINDS = ("drug advice", "standard dose by genotype", "pharmacogene", "phenoconversion")
+SCORE_KINDS = ("polygenic score",)
+KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *SCORE_KINDS))
+
+MOST_DRUGS = 6
+MOST_NAMES = 60
+# Matches of the alteration itself; every other one speaks of more than what was found.
+ITSELF = (
+    "same protein change",
+    "same coding change",
+    "same genomic change",
+    "same fusion partners",
+    "same copy-number class",
+)
+
+Json = Mapping[str, Any]
+
+
+def shown_in_sections(report: Json) -> frozenset[str]:
+    """Return the kinds of findings that have a section of their own in this report."""
+    sections = (("tumour", TUMOUR_KINDS), ("drugs", DRUG_KINDS), ("scores", SCORE_KINDS))
+    return frozenset(kind for name, kinds in sections if report.get(name) for kind in kinds)
+
+
+def tumour(report: Json) -> dict[str, Any] | None:
+    """Return the tumour's section; None if the report has none."""
+    section = as_dict(report.get("tumour"))
+    if not section:
+        return None
+    genes = as_dict(section.get("genes"))
+    return {
+        "title": maybe(section.get("cancer")),
+        "facts": _tumour_facts(section),
+        "age": maybe(as_dict(section.get("knowledge")).get("age")),
+        "alterations": [_alteration(entry) for entry in dicts(section.get("alterations"))],
+        "without_evidence": texts(section.get("without_evidence")),
+        "genes": [
+            {"status": plain(status), "names": _names(texts(genes[status])), "n": len(named)}
+            for status in genes
+            if (named := texts(genes[status])) and status != "altered"
+        ],
+        "not_given": texts(section.get("not_given")),
+        "notes": [
+            *(
+                f"the timeline also names {one}; this section is about "
+                f"{plain(section.get('cancer'))}"
+                for one in texts(section.get("other_diseases"))
+            ),
+            *texts(section.get("notes")),
+        ],
+    }
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _tumour_facts(section: Json) -> list[tuple[str, str]]:
+    receptors = as_dict(section.get("receptors"))
+    facts = [("Disease", maybe(section.get("cancer")))]
+    if receptors:
+        told = ", ".join(f"{name} {status}" for name, status in receptors.items())
+        facts.append(("Receptors", told))
+    if section.get("stage"):
+        facts.append(("Stage", plain(section["stage"])))
+    if section.get("reported"):
+        facts.append(("Reported", day(section["reported"])))
+    return [fact for fact in facts if fact[1]]
+
+
+def _alteration(entry: Json) -> dict[str, Any]:
+    share = finite(entry.get("share_of_reads"))
+    tier = maybe(entry.get("tier"))
+    about = [maybe(entry.get("class")).replace("_", " ").lower() or maybe(entry.get("kind"))]
+    if share is not None:
+        about.append(f"in {100 * share:.0f} % of reads")
+    return {
+        "title": plain(entry.get("title")),
+        "tier": tier,
+        "rank": tier.partition("-")[0] or "none",
+        "why": maybe(entry.get("tier_why")),
+        "about": ", ".join(part for part in about if part),
+        "response": _drugs(entry.get("response")),
+        "resistance": _drugs(entry.get("resistance")),
+        "elsewhere": _drugs(entry.get("elsewhere"), with_disease=True),
+        "other": texts(entry.get("other")),
+        "conflicts": texts(entry.get("conflicts")),
+        "inherited": texts(entry.get("inherited")),
+        "subclonal": maybe(entry.get("subclonal")),
+        "evidence": [
+            {
+                "name": plain(line.get("name")),
+                "level": maybe(line.get("level")),
+                "says": maybe(line.get("says")),
+                "citation": maybe(line.get("citation")),
+            }
+            for line in dicts(entry.get("evidence"))
+        ],
+        "more": _more(entry),
+    }
+
+
+def _more(entry: Json) -> str:
+    items, cited = finite(entry.get("items")), len(dicts(entry.get("evidence")))
+    left = int(items or 0) - cited
+    return f"and {left} more in report.json and CIViC" if left > 0 else ""
+
+
+def _drugs(value: Any, *, with_disease: bool = False) -> dict[str, Any]:
+    entries = dicts(value)
+    return {
+        "rows": [
+            {
+                "drugs": plain(entry.get("drugs")),
+                "level": plain(entry.get("level")),
+                "of": plain(entry.get("disease")).lower() if with_disease else "",
+                "itself": entry.get("match") in ITSELF,
+                "match": maybe(entry.get("match")),
+            }
+            for entry in entries[:MOST_DRUGS]
+        ],
+        "more": max(len(entries) - MOST_DRUGS, 0),
+    }
+
+
+def drugs(report: Json) -> dict[str, Any] | None:
+    """Return the section on drugs; None if the report has none."""
+    section = as_dict(report.get("drugs"))
+    if not section:
+        return None
+    known = as_dict(section.get("knowledge"))
+    genes = [_gene(entry) for entry in dicts(section.get("genes"))]
+    return {
+        "release": maybe(known.get("release")),
+        "date": day(known.get("date")) if known.get("date") else "",
+        "reported": day(section.get("reported")) if section.get("reported") else "",
+        "advice": [_advice(entry) for entry in dicts(section.get("advice"))],
+        "usual": texts(section.get("usual")),
+        "no_recommendation": texts(section.get("no_recommendation")),
+        "not_advised": [
+            {
+                "drug": plain(entry.get("drug")),
+                "genes": ", ".join(texts(entry.get("genes"))),
+                "why": maybe(entry.get("why")),
+            }
+            for entry in dicts(section.get("not_advised"))
+        ],
+        "known": [gene for gene in genes if gene["phenotype"]],
+        "unknown": [gene for gene in genes if not gene["phenotype"]],
+        "conversion": _conversion(as_dict(section.get("phenoconversion"))),
+        "notes": texts(section.get("notes")),
+    }
+
+
+def _advice(entry: Json) -> dict[str, Any]:
+    return {
+        "drug": plain(entry.get("drug")),
+        "populations": [one for one in texts(entry.get("populations")) if one != "general"],
+        "strength": maybe(entry.get("classification")),
+        "source": maybe(entry.get("source")),
+        "recommendation": texts(str(entry.get("recommendation") or "").split("\n")),
+        "implications": texts(entry.get("implications")),
+        "branches": [
+            {"when": plain(one.get("when")), "what": plain(one.get("what"))}
+            for one in dicts(entry.get("branches"))
+        ],
+        "genes": [
+            {
+                "gene": plain(one.get("gene")),
+                "call": maybe(one.get("call")),
+                "phenotype": plain(one.get("phenotype") or "not known"),
+            }
+            for one in dicts(entry.get("genes"))
+        ],
+        "caveats": texts(entry.get("caveats")),
+        "citation": maybe(entry.get("citation")),
+        "table": f"{maybe(entry.get('table'))} of {maybe(entry.get('date'))}",
+    }
+
+
+def _gene(entry: Json) -> dict[str, Any]:
+    score = finite(entry.get("activity_score"))
+    missing = finite(entry.get("missing_positions"))
+    settling = [
+        f"{plain(one.get('what'))} (advice on {', '.join(texts(one.get('drugs')))} depends on it)"
+        if texts(one.get("drugs"))
+        else plain(one.get("what"))
+        for one in dicts(entry.get("settling"))
+    ]
+    return {
+        "gene": plain(entry.get("gene")),
+        "call": " or ".join(texts(entry.get("call"))) or plain(entry.get("status")),
+        "status": maybe(entry.get("status")),
+        "outside": entry.get("source") == "outside call",
+        "phenotype": maybe(entry.get("phenotype")),
+        "score": "" if score is None else decimal(score, 2).rstrip("0").rstrip("."),
+        "missing": f"{missing:.0f} positions were not read" if missing else "",
+        "notes": texts(entry.get("notes")),
+        "settling": settling,
+    }
+
+
+def _conversion(entry: Json) -> dict[str, Any] | None:
+    inhibitors = dicts(entry.get("inhibitors"))
+    if not inhibitors:
+        return None
+    return {
+        "inhibitors": [
+            f"{plain(one.get('drug'))}, a {plain(one.get('strength'))} inhibitor"
+            for one in inhibitors
+        ],
+        "phenotypes": " or ".join(texts(entry.get("phenotypes"))) or "unchanged",
+        "drugs": ", ".join(texts(entry.get("drugs"))),
+        "caveats": texts(entry.get("caveats")),
+    }
+
+
+def scores(report: Json) -> list[dict[str, str]]:
+    """Return the polygenic scores of the report, one row each."""
+    return [
+        {
+            "score": plain(entry.get("score_id")),
+            "what": maybe(entry.get("what")),
+            "value": decimal(entry.get("value"), 3),
+            "date": day(entry.get("date")) if entry.get("date") else "no date",
+        }
+        for entry in dicts(report.get("scores"))
+    ]
+
+
+def headlines(report: Json) -> list[str]:
+    """Return what the genome says in a few short sentences, for a terminal or a summary."""
+    lines = []
+    section = tumour(report)
+    if section is not None:
+        for one in section["alterations"]:
+            for_, against = (
+                [row["drugs"] for row in one[side]["rows"][:3]]
+                for side in ("response", "resistance")
+            )
+            told = [f"tier {one['tier']}"]
+            told += [f"response to {', '.join(for_)}"] if for_ else []
+            told += [f"resistance or harm with {', '.join(against)}"] if against else []
+            lines.append(f"{one['title']}: {'; '.join(told)}")
+    advice = drugs(report)
+    if advice is not None:
+        for one in advice["advice"]:
+            genes = ", ".join(f"{gene['gene']} {gene['phenotype']}" for gene in one["genes"])
+            lines.append(f"{one['drug']} ({genes}): {' '.join(one['recommendation'])}")
+    return lines
