@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from osler.workflows.exporting import export_meds
     from osler.workflows.genome.landing import Derived, changed_subjects, derive
     from osler.workflows.genome.pgx import advise_on_drugs
+    from osler.workflows.genome.score import score_genotypes
     from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
@@ -54,6 +55,7 @@ __all__ = [
     "report_patient",
     "run_demo",
     "run_study",
+    "score_genotypes",
     "study_summary",
     "vault_info",
     "verify_knowledge",
@@ -65,6 +67,7 @@ _HOMES = {
     "exporting": ("export_meds",),
     "genome.landing": ("Derived", "changed_subjects", "derive"),
     "genome.pgx": ("advise_on_drugs",),
+    "genome.score": ("score_genotypes",),
     "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),
     "loading": ("load",),
     "opening": ("Opening",),

@@ -1,0 +1,18 @@
+"""Polygenic scores: weights of the PGS Catalog times the alleles that a person carries."""
+
+from osler.genome.score.matching import Rules
+from osler.genome.score.options import Options, ReferenceFiles
+from osler.genome.score.result import ScoreOutcome, ScoreResult
+from osler.genome.score.scoring import score
+from osler.genome.score.weights import ScoringFile, read_weights
+
+__all__ = [
+    "Options",
+    "ReferenceFiles",
+    "Rules",
+    "ScoreOutcome",
+    "ScoreResult",
+    "ScoringFile",
+    "read_weights",
+    "score",
+]

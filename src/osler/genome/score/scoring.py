@@ -1,0 +1,259 @@
+"""Polygenic scores of everybody in a file of genotypes, in one pass over it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import osler
+from osler.errors import Fault, InputError
+from osler.genome.score import naming
+from osler.genome.score.bcf import Bcf, is_bcf
+from osler.genome.score.frequencies import read_frequencies
+from osler.genome.score.loadings import Loadings, read_loadings
+from osler.genome.score.matcher import Matcher
+from osler.genome.score.matching import ABSENT, Rules, Tally
+from osler.genome.score.options import Options, ReferenceFiles
+from osler.genome.score.pgen import Pgen
+from osler.genome.score.result import ScoreOutcome, ScoreResult
+from osler.genome.score.standing import References
+from osler.genome.score.totals import Sums, Totals
+from osler.genome.score.vcf import Vcf
+from osler.genome.score.weights import ScoringFile, read_weights
+from osler.model.provenance import Provenance
+
+BUILD_UNKNOWN = (
+    "the genotypes do not tell their genome build; the scores' own positions were taken as theirs"
+)
+BUILD_GIVEN = "the genome build was given, and the genotypes say another one"
+NO_END_MARKER = "the genotypes lack the end marker of blocked gzip: the file may have been cut"
+FEW_LOADINGS = "of the loadings were found in the genotypes; projected components are rough"
+LEAST_LOADINGS = 0.9
+
+Floats = NDArray[np.float64]
+
+
+def score(
+    path: Path | str,
+    weights: Sequence[Path | str | ScoringFile],
+    *,
+    options: Options | None = None,
+    reference: ReferenceFiles | None = None,
+) -> ScoreResult:
+    """Score everybody in a file of genotypes.
+
+    Parameters
+    ----------
+    path
+        VCF (plain, gzipped, blocked gzip), BCF, or `.pgen` with `.pvar` and `.psam` beside it.
+    weights
+        Scoring files of the PGS Catalog, or what `read_weights` made of them.
+    reference
+        Files of a reference panel; without them a sum has no z.
+
+    Returns
+    -------
+    A sum for each person and score, why variants were not matched, and what the sum means beside
+    the panel. A score of which too few variants were found is refused: its sums are NaN.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, two scores have one name, or a score's positions are of another
+        genome build.
+    """
+    options = options or Options()
+    options.check()
+    scores = _scores(weights)
+    references = References(reference, [one.score_id for one in scores])
+    loadings = read_loadings(reference.loadings) if reference and reference.loadings else None
+    genotypes = open_genotypes(Path(path), options)
+    build = naming.build(options.build) or genotypes.header.build
+    matcher = _matcher(scores, loadings, build, options)
+    totals = Totals(len(matcher.offsets), len(genotypes.header.samples), options.impute)
+    genotypes.add_to(totals, matcher)
+    sums, projected = _finished(totals, matcher, len(scores))
+    tallies = [one.finish() for one in matcher.wanted]
+    outcomes = [
+        _outcome(one, build, tally, options) for one, tally in zip(scores, tallies, strict=True)
+    ]
+    sums = _without_refused(sums, outcomes)
+    return ScoreResult(
+        samples=tuple(genotypes.header.samples),
+        outcomes=tuple(outcomes),
+        sums=sums,
+        standing=references.standing(
+            genotypes.header.samples, [one.score_id for one in scores], sums.sums, projected
+        ),
+        build=build,
+        notes=tuple(_notes(genotypes, matcher, options)),
+        provenance=Provenance(
+            software=f"osler {osler.__version__}",
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs={
+                "genotypes": genotypes.digest(),
+                **{one.score_id: one.sha256 for one in scores},
+            },
+        ),
+    )
+
+
+def open_genotypes(path: Path, options: Options) -> Vcf | Bcf | Pgen:
+    """Open genotypes by what their name ends in.
+
+    Raises
+    ------
+    InputError
+        If the file is not there or its header cannot be read.
+    """
+    if path.suffix == ".pgen":
+        return Pgen(path)
+    if is_bcf(path):
+        return Bcf(path, dosage=options.dosage == "auto")
+    return Vcf(path, dosage=options.dosage == "auto")
+
+
+def _scores(weights: Sequence[Path | str | ScoringFile]) -> list[ScoringFile]:
+    """Read scoring files, all their faults at once."""
+    if not weights:
+        raise InputError(Fault("weights", "none", "one scoring file or more"))
+    scores, faults = [], []
+    for one in weights:
+        try:
+            scores.append(one if isinstance(one, ScoringFile) else read_weights(one))
+        except InputError as error:
+            faults += list(error.faults)
+    twice = [name for name, count in Counter(one.score_id for one in scores).items() if count > 1]
+    faults += [
+        Fault("weights", f"two files of the score {name}", "each score once") for name in twice
+    ]
+    if faults:
+        raise InputError(faults)
+    return scores
+
+
+def _matcher(
+    scores: Sequence[ScoringFile], loadings: Loadings | None, build: str | None, options: Options
+) -> Matcher:
+    """Prepare the look-up of every score's variants, in the genotypes' build.
+
+    Raises
+    ------
+    InputError
+        If a score's positions are of another build.
+    """
+    matcher = Matcher(Rules(options.ambiguous))
+    faults = []
+    for one in scores:
+        placement = one.placed(build)
+        if placement is None:
+            faults.append(_other_build(one, build))
+        else:
+            matcher.add_score(one, placement)
+    if loadings is not None:
+        placement = loadings.variants.placed(build)
+        if placement is None:
+            faults.append(_other_build(loadings.variants, build))
+        else:
+            matcher.add_loadings(loadings, placement)
+    if faults:
+        raise InputError(faults)
+    if options.allele_frequencies is not None:
+        matcher.frequencies = read_frequencies(options.allele_frequencies, matcher.positions())
+    return matcher
+
+
+def _other_build(score: ScoringFile, build: str | None) -> Fault:
+    """Say that a score's positions are of another build, and what would help."""
+    found = " and ".join(dict.fromkeys(str(one.build) for one in score.placements))
+    return Fault(
+        score.source,
+        f"positions of {found}",
+        f"{build}, as the genotypes",
+        f"take the PGS Catalog's file harmonised to it ({score.score_id}_hmPOS_{build}.txt.gz)",
+    )
+
+
+def _finished(totals: Totals, matcher: Matcher, n_scores: int) -> tuple[Sums, Floats | None]:
+    """Split the totals into sums of scores and projected components."""
+    found = totals.finish()
+    centred = found.sums + np.array(matcher.offsets)[:, None]
+    sums = Sums(
+        centred[:n_scores], found.alleles[:n_scores], found.missing[:n_scores],
+        found.imputed[:n_scores],
+    )  # fmt: skip
+    return sums, centred[n_scores:].T if matcher.loadings is not None else None
+
+
+def _outcome(score: ScoringFile, build: str | None, tally: Tally, options: Options) -> ScoreOutcome:
+    """Say how a score was matched, and refuse it if too little was."""
+    rate = tally.n_matched / score.n_variants
+    refused = rate < options.min_match or not tally.n_matched
+    placement = score.placed(build)
+    return ScoreOutcome(
+        score_id=score.score_id,
+        trait=score.about.get("trait_reported"),
+        source=Path(score.source).name,
+        sha256=score.sha256,
+        status="refused" if refused else "scored",
+        build=build or (placement.build if placement else None),
+        variants=score.n_variants,
+        match_rate=rate,
+        matched=dict(tally.matched.most_common()),
+        unmatched=dict(tally.unmatched.most_common()),
+        notes=tuple(_score_notes(score, tally, rate, options)),
+    )
+
+
+def _score_notes(score: ScoringFile, tally: Tally, rate: float, options: Options) -> list[str]:
+    """Say why a score was refused, and which rows its file spoils."""
+    notes = []
+    if not tally.n_matched:
+        notes.append("no variant found: are build and chromosome names those of the genotypes?")
+    elif rate < options.min_match:
+        notes.append(
+            f"refused: {tally.n_matched:,} of {score.n_variants:,} variants found ({rate:.1%}), "
+            f"fewer than {options.min_match:.0%}; a sum over so few is another score"
+        )
+    notes += [f"{rows:,} rows of the file not used: {why}" for why, rows in score.refused.items()]
+    absent = tally.unmatched.get(ABSENT, 0)
+    if absent:
+        notes.append(
+            f"{absent:,} variants have no record: they count as nothing, and where the genotypes "
+            "leave out sites at which all are reference, sums of scores with them may be too low "
+            "or too high"
+        )
+    return notes
+
+
+def _without_refused(sums: Sums, outcomes: Sequence[ScoreOutcome]) -> Sums:
+    """Return the sums, NaN for scores that were refused."""
+    refused = np.array([one.status == "refused" for one in outcomes])
+    told = sums.sums.copy()
+    told[refused] = np.nan
+    return Sums(told, sums.alleles, sums.missing, sums.imputed)
+
+
+def _notes(genotypes: Vcf | Bcf | Pgen, matcher: Matcher, options: Options) -> list[str]:
+    """Say what is doubtful about the genotypes as a whole."""
+    notes = []
+    said, given = genotypes.header.build, naming.build(options.build)
+    if said is None and given is None:
+        notes.append(BUILD_UNKNOWN)
+    elif said and given and said != given:
+        notes.append(BUILD_GIVEN)
+    if isinstance(genotypes, Vcf) and not genotypes.text.ended_well:
+        notes.append(NO_END_MARKER)
+    for what, count in (genotypes.told + matcher.told).most_common():
+        notes.append(f"{count:,} {what}")
+    if matcher.loadings is not None:
+        tally = matcher.loadings.finish()
+        total = sum(tally.matched.values()) + sum(tally.unmatched.values())
+        if tally.n_matched < LEAST_LOADINGS * total:
+            notes.append(f"{tally.n_matched:,} of {total:,} {FEW_LOADINGS}")
+    return notes

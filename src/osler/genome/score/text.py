@@ -1,0 +1,167 @@
+"""The lines of a text file, decompressed by threads when it is blocked gzip (BGZF).
+
+BGZF is a row of gzip members of at most 64 KiB that tell their own length (SAM/BAM specification,
+section 4.1), so that several can be opened at once. zlib lets go of the interpreter meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from osler.errors import Fault, InputError
+
+GZIP = b"\x1f\x8b"
+# The empty member that ends every BGZF file.
+END_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+READ_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 22
+MEMBERS_TOGETHER = 64
+MOST_MEMBER_BYTES = 1 << 16
+THREADS = 2
+AHEAD = 4
+_WHOLE_MEMBER = 31
+# Longest line: 16 million samples in four letters each. A longer one is no VCF.
+MOST_LINE_BYTES = 1 << 26
+
+
+class Text:
+    """A text file, plain, gzipped or in blocked gzip.
+
+    Attributes
+    ----------
+    ended_well
+        False when a BGZF file lacks its end marker, known after the last line.
+    digest
+        SHA-256 of the file as it lies on the disk, whole after the last line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.ended_well = path, True
+        self.digest = hashlib.sha256()
+
+    def lines(self) -> Iterator[list[bytes]]:
+        """Yield lists of whole lines, without their line ends.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or is cut short or damaged.
+        """
+        rest = b""
+        for chunk in self.chunks():
+            lines = chunk.split(b"\n")
+            lines[0] = rest + lines[0]
+            rest = lines.pop()
+            if len(rest) > MOST_LINE_BYTES:
+                raise InputError(Fault(str(self.path), "a line without end", "a text file"))
+            if lines:
+                yield lines
+        if rest:
+            yield [rest]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the decompressed content in parts."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(18)
+                file.seek(0)
+                if start[:2] != GZIP:
+                    yield from self.read(file, CHUNK_BYTES)
+                elif _member_size(start):
+                    yield from self.blocked(file)
+                else:
+                    yield from self.gzipped(file)
+        except OSError as error:
+            raise InputError(
+                Fault(str(self.path), error.strerror or "unreadable", "a file that can be read")
+            ) from error
+        except (zlib.error, EOFError) as error:
+            raise self.damaged() from error
+
+    def read(self, file: BinaryIO, size: int) -> Iterator[bytes]:
+        """Yield the file as it lies there, and take its digest on the way."""
+        for data in iter(lambda: file.read(size), b""):
+            self.digest.update(data)
+            yield data
+
+    def damaged(self) -> InputError:
+        """Return the error for a file that does not decompress to its end."""
+        return InputError(
+            Fault(
+                str(self.path), "a gzip file cut short or damaged", "a whole one", "fetch it again"
+            )
+        )
+
+    def blocked(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the content of blocked gzip, opened by threads, in order."""
+        waiting: deque[Future[bytes]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for members in self.members(file):
+                waiting.append(pool.submit(_open, members))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def members(self, file: BinaryIO) -> Iterator[list[bytes]]:
+        """Yield the members of a blocked file, several at a time."""
+        held, at, found = b"", 0, []
+        last = b""
+        parts = self.read(file, READ_BYTES)
+        while True:
+            size = _member_size(held[at : at + 18])
+            if size and at + size <= len(held):
+                last = held[at : at + size]
+                found.append(last)
+                at += size
+                if len(found) == MEMBERS_TOGETHER:
+                    yield found
+                    found = []
+                continue
+            if not size and at + 18 <= len(held):
+                raise EOFError
+            more = next(parts, b"")
+            if not more:
+                break
+            held, at = held[at:] + more, 0
+        if at < len(held):
+            raise EOFError
+        if found:
+            yield found
+        self.ended_well = last == END_MARKER
+
+    def gzipped(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the content of plain gzip, of one member or several."""
+        opened = zlib.decompressobj(_WHOLE_MEMBER)
+        for data in self.read(file, READ_BYTES):
+            while data:
+                text = opened.decompress(data, CHUNK_BYTES)
+                data = opened.unconsumed_tail
+                if text:
+                    yield text
+                if opened.eof:
+                    data = opened.unused_data.lstrip(b"\0")
+                    if data:
+                        opened = zlib.decompressobj(_WHOLE_MEMBER)
+        if not opened.eof:
+            raise EOFError
+
+
+def _member_size(start: bytes) -> int:
+    """Return the length in bytes of the BGZF member that starts here; 0 if none does."""
+    if len(start) < 18 or start[:4] != b"\x1f\x8b\x08\x04" or start[12:14] != b"BC":
+        return 0
+    return int.from_bytes(start[16:18], "little") + 1
+
+
+def _open(members: list[bytes]) -> bytes:
+    """Decompress members, their check sums looked at."""
+    if any(int.from_bytes(one[-4:], "little") > MOST_MEMBER_BYTES for one in members):
+        raise EOFError
+    return b"".join([zlib.decompress(one, _WHOLE_MEMBER, MOST_MEMBER_BYTES) for one in members])

@@ -1,0 +1,265 @@
+"""The running sums of every person and score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osler.genome.score.calls import Genotypes
+from osler.genome.score.weights import ADDITIVE, BY_GENOTYPE, DOMINANT, RECESSIVE
+
+Impute = Literal["reference", "cohort", "none"]
+
+# About this many genotypes are summed at once: few enough to stay in a processor's cache.
+BLOCK_CELLS = 1 << 17
+
+# A genotype `0/1` and the tab behind it are one little-endian word. Without the two bits that tell
+# 0 from 1, a called one is one of these two.
+_WITHOUT_BITS = np.uint32(0xFFFEFFFE)
+_UNPHASED, _PHASED = np.uint32(0x09302F30), np.uint32(0x09307C30)
+_BOTH_BITS = np.uint32(0x00010001)
+_ADDING, _HALF = np.uint32(0x00010001), np.uint32(16)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# A record's sample columns, and what it adds.
+Waiting = tuple[memoryview, Sequence["Term"]]
+
+
+class Term(NamedTuple):
+    """What one record adds to one score.
+
+    Parameters
+    ----------
+    score
+        Number of the score.
+    allele
+        Of the record, whose copies count; 0 is the reference, -1 one that nobody carries.
+    weight
+        Per copy; unused with `by_genotype`.
+    effect
+        Additive, dominant, recessive or by genotype.
+    by_genotype
+        The weights of 0, 1 and 2 copies.
+    frequency
+        Of the allele in a reference, for missing genotypes; NaN where there is none.
+    """
+
+    score: int
+    allele: int
+    weight: float
+    effect: int = ADDITIVE
+    by_genotype: tuple[float, float, float] | None = None
+    frequency: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The totals of every score.
+
+    Parameters
+    ----------
+    sums : shape (scores, samples)
+    alleles : shape (scores, samples)
+        Copies of a chromosome that the sum speaks of; imputed ones count.
+    missing, imputed : shape (scores, samples)
+        Variants whose genotype was missing, and those of them that were imputed.
+    """
+
+    sums: Floats
+    alleles: Ints
+    missing: Ints
+    imputed: Ints
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    """Room for one block of genotypes, used again and again."""
+
+    words: NDArray[np.uint32]
+    other: NDArray[np.uint32]
+    equal: NDArray[np.bool_]
+    copies: Floats
+
+    @classmethod
+    def of(cls, shape: tuple[int, int]) -> _Scratch:
+        """Make room for records × samples."""
+        return cls(
+            np.empty(shape, np.uint32), np.empty(shape, np.uint32), np.empty(shape, bool),
+            np.empty(shape),
+        )  # fmt: skip
+
+    def read(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], Floats]:
+        """Return which records are plain, and the copies of the alternative allele in those."""
+        size = len(words)
+        bits, other, equal = self.words[:size], self.other[:size], self.equal[:size]
+        np.bitwise_and(words, _WITHOUT_BITS, out=bits)
+        plain = np.logical_and.reduce(np.equal(bits, _UNPHASED, out=equal), axis=1)
+        if not plain.all():
+            phased = np.equal(bits, _PHASED, out=equal)
+            plain = np.logical_or(plain, np.logical_and.reduce(phased, axis=1))
+        # Both bits, times 1 + 2¹⁶, have their sum in the upper half.
+        np.bitwise_and(words, _BOTH_BITS, out=bits)
+        np.multiply(bits, _ADDING, out=other)
+        np.right_shift(other, _HALF, out=other)
+        np.bitwise_and(other, np.uint32(3), out=other)
+        copies = self.copies[:size]
+        np.copyto(copies, other)
+        return plain, copies
+
+
+class Totals:
+    """Adds up records, one genotype matrix row after another.
+
+    Parameters
+    ----------
+    impute
+        What stands for a missing genotype: the copies expected in a reference, those expected in
+        this very cohort, or nothing.
+    """
+
+    def __init__(self, n_scores: int, n_samples: int, impute: Impute = "reference") -> None:
+        self.shape, self.impute = (n_scores, n_samples), impute
+        self.sums = np.zeros(self.shape)
+        self.constants = np.zeros(n_scores)
+        self.called = np.zeros(n_scores, np.int64)
+        self.fewer: dict[int, Ints] = {}
+        self.missing: dict[int, Ints] = {}
+        self.imputed: dict[int, Ints] = {}
+        self.waiting: list[Waiting] = []
+        self.most_waiting = max(1, BLOCK_CELLS // max(n_samples, 1))
+        self.scratch = _Scratch.of((self.most_waiting, n_samples))
+
+    def add_text(self, region: memoryview, terms: Sequence[Term]) -> list[Waiting]:
+        """Add a record of two alleles with all genotypes in three letters and a tab between them.
+
+        Parameters
+        ----------
+        region
+            The sample columns, `4 n - 1` bytes.
+        terms
+            Additive ones only.
+
+        Returns
+        -------
+        Records, waiting from earlier calls or this one, that hold anything but called 0s and 1s,
+        all phased or all unphased; they were not added.
+        """
+        self.waiting.append((region, terms))
+        return self.flush() if len(self.waiting) >= self.most_waiting else []
+
+    def flush(self) -> list[Waiting]:
+        """Add what waits; return the records that are not plain, which were not added."""
+        waiting, self.waiting = self.waiting, []
+        if not waiting:
+            return []
+        text = b"\t".join([region for region, _ in waiting]) + b"\t"
+        words = np.frombuffer(text, "<u4").reshape(len(waiting), self.shape[1])
+        plain, copies = self.scratch.read(words)
+        weights = np.zeros((self.shape[0], len(waiting)))
+        for number in np.flatnonzero(plain).tolist():
+            self.weigh(weights[:, number], waiting[number][1])
+        used = np.flatnonzero(weights.any(axis=1))
+        if len(used):
+            self.sums[used] += weights[used] @ copies
+        return [waiting[number] for number in np.flatnonzero(~plain).tolist()]
+
+    def weigh(self, column: Floats, terms: Sequence[Term]) -> None:
+        """Set the weights of one record, a reference allele's as two less those of the other."""
+        for term in terms:
+            self.called[term.score] += 2
+            if term.allele == 0:
+                self.constants[term.score] += 2 * term.weight
+                column[term.score] -= term.weight
+            elif term.allele > 0:
+                column[term.score] += term.weight
+
+    def add(self, genotypes: Genotypes, terms: Sequence[Term], *, haploid: bool = False) -> None:
+        """Add a record of any kind.
+
+        Parameters
+        ----------
+        haploid
+            Whether nobody has more than one copy here, however the genotype is written.
+        """
+        ploidy = genotypes.ploidy
+        for term in terms:
+            copies = genotypes.copies(term.allele)
+            if haploid:
+                copies, present = copies / ploidy, np.ones_like(ploidy)
+            else:
+                present = ploidy
+            self.add_term(term, copies, present)
+
+    def add_term(self, term: Term, copies: Floats, ploidy: Floats) -> None:
+        """Add one record to one score."""
+        absent = np.isnan(copies)
+        n_absent = int(absent.sum())
+        self.called[term.score] += 2
+        counted = ploidy
+        if n_absent:
+            expected = self.expected(term, copies, ploidy)
+            self.count(self.missing, term.score, absent)
+            if np.isnan(expected):
+                counted = np.where(absent, 0.0, ploidy)
+                copies = np.where(absent, 0.0, copies)
+            else:
+                self.count(self.imputed, term.score, absent)
+                copies = np.where(absent, expected * ploidy, copies)
+        value = weighted(term, copies)
+        if n_absent and np.isnan(expected):
+            value[absent] = 0.0
+        self.sums[term.score] += value
+        if (counted != 2.0).any():
+            self.count(self.fewer, term.score, 2 - counted.astype(np.int64))
+
+    def expected(self, term: Term, copies: Floats, ploidy: Floats) -> float:
+        """Return the allele's expected share for those missing; NaN if there is no source of it."""
+        if self.impute == "reference":
+            return term.frequency
+        if self.impute == "none":
+            return float("nan")
+        known = ~np.isnan(copies)
+        total = float(ploidy[known].sum())
+        return float(copies[known].sum()) / total if total else float("nan")
+
+    def count(self, counts: dict[int, Ints], score: int, by: NDArray[np.bool_] | Ints) -> None:
+        """Add to one of the counts that most scores never need."""
+        if score not in counts:
+            counts[score] = np.zeros(self.shape[1], np.int64)
+        counts[score] += by
+
+    def finish(self) -> Sums:
+        """Return the totals. What waits must have been flushed."""
+        return Sums(
+            sums=self.sums + self.constants[:, None],
+            alleles=self.called[:, None] - self.filled(self.fewer),
+            missing=self.filled(self.missing),
+            imputed=self.filled(self.imputed),
+        )
+
+    def filled(self, counts: dict[int, Ints]) -> Ints:
+        """Return counts of every score as one array, read-only zeros where there are none."""
+        if not counts:
+            return np.broadcast_to(np.int64(0), self.shape)
+        nothing = np.zeros(self.shape[1], np.int64)
+        return np.stack([counts.get(score, nothing) for score in range(self.shape[0])])
+
+
+def weighted(term: Term, copies: Floats) -> Floats:
+    """Return what copies of an allele are worth, by the kind of its effect.
+
+    Dominant counts at most one copy, recessive those beyond the first, as `plink2 --score dominant`
+    and `recessive` do. Between the weights of 0, 1 and 2 copies a dosage lies on straight lines.
+    """
+    if term.effect == DOMINANT:
+        return term.weight * np.minimum(copies, 1.0)
+    if term.effect == RECESSIVE:
+        return term.weight * np.maximum(copies - 1.0, 0.0)
+    if term.effect == BY_GENOTYPE and term.by_genotype is not None:
+        return np.interp(copies, (0.0, 1.0, 2.0), term.by_genotype)
+    return term.weight * copies

@@ -1,0 +1,310 @@
+"""Scoring a VCF in one pass: only the lines that a score asks for are parsed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from osler.errors import Fault, InputError
+from osler.genome.score import naming
+from osler.genome.score.calls import HardCalls, from_columns, regular, tidy
+from osler.genome.score.matching import Site
+from osler.genome.score.text import Text
+from osler.genome.score.totals import Term, Totals, Waiting
+from osler.genome.score.weights import ADDITIVE
+
+FIXED = 9
+NOT_PASSED = "matched records whose FILTER is not PASS, used all the same"
+NO_GENOTYPES = "matched records without GT or DS, taken as missing"
+
+_CONTIG = re.compile(r"##contig=<(.*)>")
+_FIELD = re.compile(r'(\w+)=("[^"]*"|[^,]*)')
+_BUILD_IN_TEXT = re.compile(
+    r"grch3[78]|hg19|hg38|hs37d5|hs38dh|human_g1k_v37|\bb3[78]\b", re.IGNORECASE
+)
+
+
+class Record(NamedTuple):
+    """A line of a VCF that a score asks for."""
+
+    site: Site
+    filter: bytes
+    format_keys: list[bytes]
+    region: memoryview
+    line: int
+
+
+class Answerer(Protocol):
+    """Who knows what the scores ask for, and what the records of a position mean for them."""
+
+    def asks_for(self, chromosome: str) -> Sequence[Mapping[int, object]]:
+        """Return, for each score, its positions on a chromosome that wait for an answer."""
+        ...
+
+    def terms(self, where: tuple[str, int], sites: Sequence[Site]) -> list[list[Term]]:
+        """Return, for each record of a position, what it adds to the scores."""
+        ...
+
+
+@dataclass
+class Header:
+    """What a VCF says of itself.
+
+    Parameters
+    ----------
+    build
+        None if the header does not tell it.
+    """
+
+    samples: list[str]
+    build: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+class Vcf:
+    """A VCF, plain or compressed, read once.
+
+    Attributes
+    ----------
+    told : Counter
+        What was doubtful, by kind.
+    """
+
+    def __init__(self, path: Path, *, dosage: bool) -> None:
+        self.path, self.dosage = path, dosage
+        self.text = Text(path)
+        self.told: Counter[str] = Counter()
+        self.line = 0
+        self.batches = self.text.lines()
+        self.first: list[bytes] = []
+        self.header = self.read_header()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file, once all of it was read."""
+        return self.text.digest.hexdigest()
+
+    def read_header(self) -> Header:
+        """Read up to the line of column names.
+
+        Raises
+        ------
+        InputError
+            If this is no VCF, it has no samples, or a sample twice.
+        """
+        about: list[str] = []
+        for batch in self.batches:
+            for number, line in enumerate(batch):
+                self.line += 1
+                if line.startswith(b"##"):
+                    about.append(line.decode("utf-8", "replace"))
+                elif line.startswith(b"#CHROM"):
+                    self.first = batch[number + 1 :]
+                    samples = line.decode("utf-8", "replace").rstrip("\r").split("\t")[FIXED:]
+                    check_samples(self.path, samples)
+                    return Header(samples, build_of(about))
+                elif line.strip():
+                    raise self.no_vcf()
+        raise self.no_vcf()
+
+    def no_vcf(self) -> InputError:
+        """Return the error for a file that is no VCF."""
+        return InputError(
+            Fault(str(self.path), "no line of column names", "a VCF with a line #CHROM POS ID …")
+        )
+
+    def add_to(self, totals: Totals, answerer: Answerer) -> None:
+        """Add every record that the scores ask for."""
+        group: list[Record] = []
+        at: tuple[str, int] = ("", 0)
+        for where, record in self.asked(answerer):
+            if where != at and group:
+                self.answer(totals, answerer, at, group)
+                group = []
+            at = where
+            group.append(record)
+        if group:
+            self.answer(totals, answerer, at, group)
+        self.add_odd(totals, totals.flush())
+
+    def asked(self, answerer: Answerer) -> Iterator[tuple[tuple[str, int], Record]]:
+        """Yield the lines of positions that a score asks for."""
+        asked: dict[bytes, tuple[str, Sequence[Mapping[int, object]]]] = {}
+        for batch in self.all_batches():
+            for line in batch:
+                self.line += 1
+                first = line.find(b"\t")
+                second = line.find(b"\t", first + 1)
+                if second < 0:
+                    self.check_blank(line)
+                    continue
+                chromosome = line[:first]
+                if chromosome not in asked:
+                    name = naming.chromosome(chromosome.decode("utf-8", "replace"))
+                    asked[chromosome] = name, answerer.asks_for(name)
+                name, tables = asked[chromosome]
+                if not tables:
+                    continue
+                try:
+                    position = int(line[first + 1 : second])
+                except ValueError:
+                    raise self.malformed("a position that is no number") from None
+                if any(position in table for table in tables):
+                    yield (name, position), self.record(line)
+
+    def all_batches(self) -> Iterator[list[bytes]]:
+        """Yield the lines after the header."""
+        yield self.first
+        self.first = []
+        yield from self.batches
+
+    def check_blank(self, line: bytes) -> None:
+        """Pass over an empty line; refuse one with too few columns."""
+        if line.strip():
+            raise self.malformed("a line of fewer than three columns")
+
+    def malformed(self, came: str) -> InputError:
+        """Return the error for a line that is no record."""
+        return InputError(
+            Fault(
+                f"{self.path}, line {self.line}",
+                came,
+                "a record of a VCF",
+                "the file may be cut short; fetch it again",
+            )
+        )
+
+    def record(self, line: bytes) -> Record:
+        """Take a line apart; its samples stay where they are."""
+        line = line.removesuffix(b"\r")
+        tab = -1
+        for columns in range(FIXED):
+            tab = line.find(b"\t", tab + 1)
+            if tab < 0:
+                raise self.malformed(f"{columns + 1} columns")
+        cells = line[:tab].split(b"\t")
+        alleles = [cells[3], *cells[4].split(b",")]
+        return Record(
+            site_of([one.decode("ascii", "replace") for one in alleles]),
+            cells[6],
+            cells[8].split(b":"),
+            memoryview(line)[tab + 1 :],
+            self.line,
+        )
+
+    def answer(
+        self, totals: Totals, answerer: Answerer, at: tuple[str, int], group: Sequence[Record]
+    ) -> None:
+        """Add the records of one position."""
+        for record, terms in zip(
+            group, answerer.terms(at, [one.site for one in group]), strict=True
+        ):
+            if not terms:
+                continue
+            if record.filter not in (b"PASS", b"."):
+                self.told[NOT_PASSED] += 1
+            if self.is_plain(totals, at[0], record, terms):
+                self.add_odd(totals, totals.add_text(record.region, terms))
+            else:
+                self.add_columns(totals, at[0], record, terms)
+
+    def is_plain(
+        self, totals: Totals, chromosome: str, record: Record, terms: Sequence[Term]
+    ) -> bool:
+        """Tell whether a record may be summed with others, its letters unread."""
+        return (
+            record.format_keys == [b"GT"]
+            and len(record.region) == 4 * totals.shape[1] - 1
+            and len(record.site.alleles) == 2
+            and chromosome not in naming.HAPLOID
+            and chromosome != "X"
+            and all(term.effect == ADDITIVE for term in terms)
+        )
+
+    def add_odd(self, totals: Totals, records: Sequence[Waiting]) -> None:
+        """Add records of two alleles that have missing genotypes, or other letters than 0 and 1."""
+        for region, terms in records:
+            calls = regular(region, totals.shape[1])
+            if calls is None:
+                read, told = from_columns(
+                    region, [b"GT"], (2, totals.shape[1]), dosage=False, where=str(self.path)
+                )
+                self.told.update(told)
+                totals.add(read, terms)
+            else:
+                totals.add(tidy(calls, 2, self.told), terms)
+
+    def add_columns(
+        self, totals: Totals, chromosome: str, record: Record, terms: Sequence[Term]
+    ) -> None:
+        """Add a record of any kind."""
+        keys, n_samples = record.format_keys, totals.shape[1]
+        if b"GT" not in keys and not (self.dosage and b"DS" in keys):
+            self.told[NO_GENOTYPES] += 1
+        n_alleles = len(record.site.alleles)
+        calls: HardCalls | None = regular(record.region, n_samples) if keys == [b"GT"] else None
+        haploid = chromosome in naming.HAPLOID
+        if calls is not None:
+            totals.add(tidy(calls, n_alleles, self.told), terms, haploid=haploid)
+            return
+        read, told = from_columns(
+            record.region,
+            keys,
+            (n_alleles, n_samples),
+            dosage=self.dosage,
+            one_copy=chromosome == "X" or haploid,
+            where=f"{self.path}, line {record.line}",
+        )
+        self.told.update(told)
+        totals.add(read, terms, haploid=haploid)
+
+
+def check_samples(path: Path, samples: Sequence[str]) -> None:
+    """Refuse a file without samples, and one with two samples of one name.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    if not samples:
+        raise InputError(Fault(str(path), "no samples", "a VCF with a column for each sample"))
+    twice = sum(count > 1 for count in Counter(samples).values())
+    if twice:
+        raise InputError(
+            Fault(
+                str(path), f"{twice} sample names twice", "each once", "rename or drop the copies"
+            )
+        )
+
+
+def site_of(alleles: Sequence[str]) -> Site:
+    """Return a record's alleles; what says only that there is no alternative is left out."""
+    upper = [one.upper() for one in alleles]
+    rest = upper[1:]
+    while rest and rest[-1] in (".", "<NON_REF>", "<*>"):
+        rest.pop()
+    return Site((upper[0], *rest))
+
+
+def build_of(about: Sequence[str]) -> str | None:
+    """Return the genome build that a VCF's header tells, by contig lengths before words.
+
+    None if it tells none, or two.
+    """
+    lengths: dict[str, int] = {}
+    words: set[str] = set()
+    for line in about:
+        contig = _CONTIG.match(line)
+        if contig:
+            fields = dict(_FIELD.findall(contig[1]))
+            if fields.get("length", "").isdigit() and "ID" in fields:
+                lengths[naming.chromosome(fields["ID"])] = int(fields["length"])
+            words.add(naming.build(fields.get("assembly", "").strip('"')) or "")
+        elif line.startswith(("##reference", "##assembly", "##genome_build")):
+            words |= {naming.build(one) or "" for one in _BUILD_IN_TEXT.findall(line)}
+    words -= {""}
+    return naming.build_of_lengths(lengths) or (words.pop() if len(words) == 1 else None)
