@@ -49,6 +49,7 @@ HER2 = Alteration("ERBB2", AlterationKind.RECEPTOR, call="positive")
         (copies("ERBB2", "amplification"), "ERBB2 AMPLIFICATION", VariantMatch.COPY_NUMBER),
         (copies("PTEN", "deletion"), "PTEN DELETION", VariantMatch.COPY_NUMBER),
         (copies("PTEN", "deletion"), "PTEN LOSS", VariantMatch.CLASS),
+        (small("PTEN", "p.R130*", "Nonsense_Mutation"), "PTEN LOSS", VariantMatch.ONE_COPY),
         (HER2, "ERBB2 AMPLIFICATION", VariantMatch.RECEPTOR),
         (HER2, "ERBB2 OVEREXPRESSION", VariantMatch.RECEPTOR),
         (fusion("EML4", "ALK"), "ALK EML4-ALK", VariantMatch.FUSION),

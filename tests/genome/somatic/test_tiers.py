@@ -99,6 +99,7 @@ def test_what_speaks_for_nothing_has_no_tier(item: Evidence) -> None:
     [
         (VariantMatch.GENE, SAME, "II-C"),
         (VariantMatch.GENE, OTHER, "III"),
+        (VariantMatch.ONE_COPY, SAME, "II-C"),
         (VariantMatch.OTHER_CHANGE, SAME, "III"),
         (VariantMatch.PART, SAME, "III"),
         (VariantMatch.CODON, SAME, "I-A"),

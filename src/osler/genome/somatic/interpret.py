@@ -260,7 +260,7 @@ class _Reader:
                 self.elsewhere += 1
                 continue
             # That a gene is as it should be says something in the disease studied alone.
-            if how is VariantMatch.WILD_TYPE and disease not in CONCERNS:
+            if how is VariantMatch.WILD_TYPE and disease not in APPLIES:
                 continue
             groups[_says(item)].append(item)
         return [self._match(variant, how, items) for items in groups.values()]
@@ -325,7 +325,7 @@ def _caveats(
         found.append("the evidence is about another change of the same codon")
     if how is VariantMatch.PART:
         found.append("the evidence is about this alteration together with one not found here")
-    if how is VariantMatch.CLASS:
+    if how in {VariantMatch.CLASS, VariantMatch.ONE_COPY}:
         found.append("whether both copies of the gene are lost is not known")
     if how is VariantMatch.RECEPTOR:
         found.append("matched by receptor status, not by a test of the gene")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from osler.genome.somatic.civic import Civic, CivicVariant
-from osler.genome.somatic.names import Action, Kind, Pattern
+from osler.genome.somatic.names import LOST, Action, Kind, Pattern
 from osler.genome.somatic.nouns import Alteration, AlterationKind
 from osler.genome.somatic.protein import Effect, ProteinChange
 
@@ -34,6 +34,7 @@ class VariantMatch(StrEnum):
     REGION = "same region"
     FUSION_ANY = "fusion of the gene"
     CLASS = "gene and class of alteration"
+    ONE_COPY = "gene, loss of one copy at least"
     WILD_TYPE = "no alteration found in the gene"
     GENE = "gene, any alteration"
     OTHER_CHANGE = "same codon, another change"
@@ -288,6 +289,8 @@ def _gene(alteration: Alteration, pattern: Pattern, civic: Civic) -> VariantMatc
         return None
     if pattern.reference and (alteration.change is None or _touches(alteration.change, pattern)):
         return None
+    if pattern.text == LOST:
+        return VariantMatch.ONE_COPY
     classed = pattern.action in {Action.TRUNCATING, Action.FRAMESHIFT, Action.LOSS}
     return VariantMatch.CLASS if classed else VariantMatch.GENE
 

@@ -126,6 +126,8 @@ _OTHER_TEST = re.compile(
     r"METHYLATION|PHOSPHORYLATION|MISLOCALIZATION|TRANSLOCATION|SERUM LEVELS|ALTERNATIVE TRANSCRIPT"
     r"|COPY NUMBER VARIATION|DOUBLE PH"
 )
+# Of the gene or of its protein: more than one changed copy.
+LOST = "LOSS"
 _WORDS: dict[str, Pattern] = {
     "MUTATION": Pattern(Kind.GENE),
     "ALTERATION": Pattern(Kind.GENE),
@@ -136,7 +138,7 @@ _WORDS: dict[str, Pattern] = {
     "FRAMESHIFT TRUNCATION": Pattern(Kind.GENE, Action.FRAMESHIFT),
     "FRAMESHIFT MUTATION": Pattern(Kind.GENE, Action.FRAMESHIFT),
     "FRAMESHIFT": Pattern(Kind.GENE, Action.FRAMESHIFT),
-    "LOSS": Pattern(Kind.GENE, Action.LOSS),
+    "LOSS": Pattern(Kind.GENE, Action.LOSS, text=LOST),
     "LOSS-OF-FUNCTION": Pattern(Kind.GENE, Action.LOSS),
     "INACTIVATING MUTATION": Pattern(Kind.GENE, Action.LOSS),
     "DELETERIOUS MUTATION": Pattern(Kind.GENE, Action.LOSS),

@@ -49,6 +49,7 @@ CAPS = {
     VariantMatch.GENE: Tier(
         II_C, "the evidence is about any alteration of the gene, not about this"
     ),
+    VariantMatch.ONE_COPY: Tier(II_C, "the evidence is about loss; this may change one copy only"),
     VariantMatch.OTHER_CHANGE: Tier(III, "the evidence is about another change of the same codon"),
     VariantMatch.PART: Tier(III, "the evidence asks for a further alteration that was not found"),
 }
