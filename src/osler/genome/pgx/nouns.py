@@ -124,6 +124,9 @@ class GeneCall:
         Named alleles that can no longer be told apart because their positions are missing.
     undocumented
         Positions with an allele that the definition does not have.
+    beside
+        Genotypes that are reported with the gene and define none of its alleles, by rsid; None
+        where there is none. rs12777823 of CYP2C9.
     """
 
     gene: str
@@ -137,6 +140,7 @@ class GeneCall:
     uncallable: tuple[str, ...] = ()
     undocumented: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    beside: tuple[tuple[str, str | None], ...] = ()
 
     def printed(self) -> Sequence[str]:
         """Return what the list `diplotypes` of a result shows."""

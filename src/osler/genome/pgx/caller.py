@@ -1,0 +1,56 @@
+"""Calls single columns of one gene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from osler.genome.pgx.columns import Column
+from osler.genome.pgx.definitions import GeneDefinition
+from osler.genome.pgx.functions import FunctionTable
+from osler.genome.pgx.matching import Kept
+from osler.genome.pgx.nouns import UNKNOWN, GeneCall
+from osler.genome.pgx.rules import UNDOCUMENTED_IS_REFERENCE, Seen, rule_for
+
+
+class GeneCaller:
+    """A gene's definition with the rule that it is called by.
+
+    What missing positions leave of the definition is worked out once for each set of them.
+
+    Parameters
+    ----------
+    function
+        Gives the functions of alleles when the rule asks for them.
+    """
+
+    def __init__(self, definition: GeneDefinition, function: Callable[[], FunctionTable]) -> None:
+        self.definition = definition
+        self.function = function
+        self.rule = rule_for(definition.gene)()
+        self.sizes = [len(one.alleles) for one in definition.all_positions]
+        self._kept: dict[tuple[int, ...], Kept] = {}
+
+    def call(self, column: Column) -> GeneCall:
+        """Return the call of one sample's genotypes."""
+        seen = self.seen(column)
+        return self.rule.refusal(seen) or self.rule.answer(seen)
+
+    def unread(self) -> GeneCall:
+        """Return the call of a sample without any genotype."""
+        none = (UNKNOWN,) * len(self.sizes)
+        return self.call(Column(none, none, none))
+
+    def seen(self, column: Column) -> Seen:
+        """Return what the rule answers from."""
+        indexes = column.kept(len(self.definition.positions))
+        if indexes not in self._kept:
+            self._kept[indexes] = Kept(self.definition, indexes)
+        found = [
+            one
+            for one in indexes
+            if column.first[one] >= self.sizes[one] or column.second[one] >= self.sizes[one]
+        ]
+        if found and self.definition.gene in UNDOCUMENTED_IS_REFERENCE:
+            column = column.with_reference_at(found, self.sizes)
+        places = tuple(sorted({self.definition.positions[one].position for one in found}))
+        return Seen(self.definition, column, self._kept[indexes], places, self.function)

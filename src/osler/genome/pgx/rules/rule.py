@@ -1,0 +1,111 @@
+"""The general rule, and what a rule for one gene may change in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from osler.genome.pgx.columns import Column
+from osler.genome.pgx.definitions import GeneDefinition
+from osler.genome.pgx.functions import FunctionTable
+from osler.genome.pgx.matching import Kept, crossed, explaining, match
+from osler.genome.pgx.nouns import Diplotype, GeneCall, Status
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a rule answers from: one sample's column, and the definition with what it keeps.
+
+    Attributes
+    ----------
+    column
+        Of the definition's positions, undocumented alleles taken for the reference where the gene
+        is one of those.
+    kept
+        The definition without the positions that have no genotype.
+    undocumented
+        Positions, in the chromosome's coordinates, with an allele that the definition has not.
+    function
+        Gives the functions of alleles, read from the release when first asked for.
+    """
+
+    definition: GeneDefinition
+    column: Column
+    kept: Kept
+    undocumented: tuple[int, ...]
+    function: Callable[[], FunctionTable]
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The positions without a genotype, in the chromosome's coordinates."""
+        left = frozenset(self.kept.indexes)
+        positions = enumerate(self.definition.positions)
+        return tuple(sorted({one.position for index, one in positions if index not in left}))
+
+    def by_function(self, names: list[str]) -> list[str]:
+        """Return alleles, the lowest function first, equal ones as in the definition."""
+        gene, order = self.definition.gene, self.definition.order
+        function = self.function()
+        return sorted(names, key=lambda one: (function.rank(gene, one), order[one]))
+
+
+class Rule:
+    """How a gene is called: by the best-scored pairs of named alleles.
+
+    A rule for one gene is a subclass that says in its docstring what is different, why, and who
+    says so. Rules hold no state.
+    """
+
+    def refusal(self, seen: Seen) -> GeneCall | None:
+        """Return why the gene is not called from these genotypes; None where it is."""
+        if seen.kept.indexes:
+            return None
+        gene = seen.definition.gene
+        return self.call(seen, "no call", notes=(f"no position of {gene} has a genotype",))
+
+    def answer(self, seen: Seen) -> GeneCall:
+        """Return the call of genotypes that are not refused."""
+        return self.matched(seen, match(seen.column, seen.kept))
+
+    def matched(self, seen: Seen, pairs: tuple[Diplotype, ...], *notes: str) -> GeneCall:
+        """Return the call of the pairs that explain the sample."""
+        if pairs:
+            status: Status = "called" if len(pairs) == 1 else "ambiguous"
+            return self.call(seen, status, pairs, notes=notes)
+        return self.call(seen, "no call", notes=(*notes, self.why_nothing_fits(seen)))
+
+    def phasings(self, seen: Seen) -> Iterator[Column]:
+        """Yield the column with known strands, as each pair that explains the sample has them."""
+        for rows in explaining(seen.column, seen.kept):
+            yield seen.column.phased(crossed(seen.column, seen.kept, rows))
+
+    def why_nothing_fits(self, seen: Seen) -> str:
+        """Return, in words, why no pair of named alleles explains the sample."""
+        if not seen.undocumented:
+            return "no pair of named alleles explains these genotypes"
+        places = ", ".join(map(str, seen.undocumented))
+        return f"an allele that the definition does not have at {places}: no named allele fits"
+
+    def call(
+        self,
+        seen: Seen,
+        status: Status,
+        diplotypes: tuple[Diplotype, ...] = (),
+        *,
+        detected: tuple[str, ...] = (),
+        advised: tuple[Diplotype, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> GeneCall:
+        """Return a call with what every call of the gene tells."""
+        return GeneCall(
+            seen.definition.gene,
+            status,
+            diplotypes,
+            detected,
+            advised,
+            phased=bool(seen.kept.indexes) and seen.column.strands_known(seen.kept.indexes),
+            missing=seen.missing,
+            uncallable=seen.kept.gone,
+            undocumented=seen.undocumented,
+            notes=notes,
+        )
