@@ -1,0 +1,203 @@
+"""The lines of a text file, unpacked by threads when it is blocked gzip (BGZF).
+
+BGZF is a row of gzip members of at most 64 KiB that tell their own length, so that several can be
+opened at once; zlib lets go of the interpreter meanwhile. An empty member ends the file.
+
+Source: SAM/BAM specification, section 4.1, https://samtools.github.io/hts-specs/SAMv1.pdf.
+"""
+
+from __future__ import annotations
+
+import stat
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from osler.errors import Fault, InputError
+
+GZIP = b"\x1f\x8b"
+END_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+READ_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 22
+MEMBERS_TOGETHER = 64
+MOST_MEMBER_BYTES = 1 << 16
+MEMBER_HEAD_BYTES = 18
+THREADS = 2
+AHEAD = 4
+# Longest line: 16 million samples in four letters each. A longer one is no VCF.
+MOST_LINE_BYTES = 1 << 26
+_WHOLE_MEMBER = 31
+
+
+class Lines:
+    """A text file read once, from its beginning: plain, gzipped or in blocked gzip.
+
+    Attributes
+    ----------
+    ended_well
+        False when a BGZF file lacks its end marker; known after the last line.
+    cut_line
+        True when the last line has no line end; known after the last line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ended_well = True
+        self.cut_line = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines without their ends."""
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield lists of whole lines, without their line ends.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or is cut short or damaged.
+        """
+        parts: list[bytes] = []
+        held = 0
+        for chunk in self._chunks():
+            whole, newline, tail = chunk.rpartition(b"\n")
+            if not newline:
+                parts.append(chunk)
+                held += len(chunk)
+                if held > MOST_LINE_BYTES:
+                    raise InputError(Fault(self.path.name, "a line without end", "a text file"))
+                continue
+            yield (b"".join([*parts, whole]) if parts else whole).split(b"\n")
+            parts, held = ([tail], len(tail)) if tail else ([], 0)
+        if parts:
+            self.cut_line = True
+            yield [b"".join(parts)]
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Yield the unpacked content in parts."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(MEMBER_HEAD_BYTES)
+                file.seek(0)
+                if start[:2] != GZIP:
+                    yield from iter(lambda: file.read(CHUNK_BYTES), b"")
+                elif _member_bytes(start):
+                    yield from self._blocked(file)
+                else:
+                    yield from self._gzipped(file)
+        except OSError as error:
+            raise InputError(Fault(self.path.name, "cannot be read", "a readable file")) from error
+        except (zlib.error, EOFError) as error:
+            raise InputError(
+                Fault(
+                    self.path.name,
+                    "a gzip file that is cut short or damaged",
+                    "a whole one",
+                    "copy or download it again",
+                )
+            ) from error
+
+    def _blocked(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the content of blocked gzip, opened by threads, in order."""
+        waiting: deque[Future[bytes]] = deque()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for members in self._members(file):
+                waiting.append(pool.submit(_opened, members))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _members(self, file: BinaryIO) -> Iterator[list[bytes]]:
+        """Yield the members of a blocked file, several at a time."""
+        held, at, last = b"", 0, b""
+        found: list[bytes] = []
+        while more := file.read(READ_BYTES):
+            held, at = held[at:] + more, 0
+            while len(held) - at >= MEMBER_HEAD_BYTES:
+                size = _member_bytes(held[at : at + MEMBER_HEAD_BYTES])
+                if not size:
+                    raise EOFError
+                if at + size > len(held):
+                    break
+                last = held[at : at + size]
+                found.append(last)
+                at += size
+                if len(found) == MEMBERS_TOGETHER:
+                    yield found
+                    found = []
+        if at < len(held):
+            raise EOFError
+        if found:
+            yield found
+        self.ended_well = last == END_MARKER
+
+    def _gzipped(self, file: BinaryIO) -> Iterator[bytes]:
+        """Yield the content of plain gzip, of one member or several."""
+        opened = zlib.decompressobj(_WHOLE_MEMBER)
+        for read in iter(lambda: file.read(READ_BYTES), b""):
+            data = read
+            while data:
+                text = opened.decompress(data, CHUNK_BYTES)
+                data = opened.unconsumed_tail
+                if text:
+                    yield text
+                if opened.eof:
+                    data = opened.unused_data.lstrip(b"\0")
+                    if data:
+                        opened = zlib.decompressobj(_WHOLE_MEMBER)
+        if not opened.eof:
+            raise EOFError
+
+
+def is_blocked(path: Path) -> bool:
+    """Say whether a file begins as blocked gzip does, so that it may have an index."""
+    return bool(_member_bytes(_first_bytes(path, MEMBER_HEAD_BYTES)))
+
+
+def first_unpacked_bytes(path: Path, count: int) -> bytes:
+    """Return how a file begins when it is unpacked; whatever can be had of a damaged one.
+
+    Raises
+    ------
+    InputError
+        If it is no plain file that can be read.
+    """
+    head = _first_bytes(path, MOST_MEMBER_BYTES)
+    if head[:2] != GZIP:
+        return head[:count]
+    try:
+        return zlib.decompressobj(_WHOLE_MEMBER).decompress(head, count)
+    except zlib.error:
+        return b""
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    """Return how a file begins; without the readers of tables, which are slow to bring in."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(Fault(path.name, "a folder, pipe or device", "a plain file"))
+        with path.open("rb") as file:
+            return file.read(count)
+    except FileNotFoundError as error:
+        raise InputError(Fault(path.name, "not there", "a file")) from error
+    except (OSError, ValueError) as error:
+        raise InputError(Fault(path.name, "cannot be opened", "a readable file")) from error
+
+
+def _member_bytes(start: bytes) -> int:
+    """Return the length of the BGZF member that starts here; 0 if none does."""
+    if len(start) < MEMBER_HEAD_BYTES or start[:4] != b"\x1f\x8b\x08\x04" or start[12:14] != b"BC":
+        return 0
+    return int.from_bytes(start[16:18], "little") + 1
+
+
+def _opened(members: list[bytes]) -> bytes:
+    """Unpack members, their check sums looked at."""
+    if any(int.from_bytes(one[-4:], "little") > MOST_MEMBER_BYTES for one in members):
+        raise EOFError
+    return b"".join([zlib.decompress(one, _WHOLE_MEMBER, MOST_MEMBER_BYTES) for one in members])
