@@ -13,7 +13,7 @@ from osler import knowledge
 from osler.errors import InputError
 from osler.genome.pgx.nouns import Diplotype, GeneCall
 from osler.genome.pgx.outside import OutsideGene, by_gene, conflict, read_outside_calls
-from osler.genome.pgx.phenotype import Phenotypes
+from osler.genome.pgx.phenotype_tables import Phenotypes
 
 PHENOTYPES = Phenotypes(knowledge.get("cpic-2025-11-05"))
 ASKED = {

@@ -19,7 +19,7 @@ from osler.genome.pgx.phenoconversion import (
     inhibitors_among,
     read_medications,
 )
-from osler.genome.pgx.phenotype import read_cpic
+from osler.genome.pgx.phenotype_tables import read_cpic
 from osler.genome.pgx.result import SampleResult
 
 RELEASE = knowledge.get("cpic-2025-11-05")

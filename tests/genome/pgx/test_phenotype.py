@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from osler import knowledge
 from osler.genome.pgx.nouns import Diplotype
-from osler.genome.pgx.phenotype import Phenotypes, PhenotypeTable, Score, cpic_cyp2d6_phenotype
+from osler.genome.pgx.phenotype import PhenotypeTable, Score, cpic_cyp2d6_phenotype
+from osler.genome.pgx.phenotype_tables import Phenotypes
 
 RELEASE = knowledge.get("cpic-2025-11-05")
 PHENOTYPES = Phenotypes(RELEASE)

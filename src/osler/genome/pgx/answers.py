@@ -12,7 +12,8 @@ from osler.genome.pgx.nouns import GeneCall
 from osler.genome.pgx.outside import OutsideCall, OutsideGene, by_gene, conflict
 from osler.genome.pgx.phenoconversion import GENE as INHIBITED
 from osler.genome.pgx.phenoconversion import Medication, convert
-from osler.genome.pgx.phenotype import Phenotype, Phenotypes
+from osler.genome.pgx.phenotype import Phenotype
+from osler.genome.pgx.phenotype_tables import Phenotypes
 from osler.genome.pgx.result import GeneResult, SampleResult, SeenVariant
 from osler.knowledge import Release
 
@@ -81,7 +82,8 @@ class Answers:
         listed = tuple(genes.values())
         drugs, not_advised = parted(advice)
         cyp2d6 = [one for _, one in genes[INHIBITED].readings] if INHIBITED in genes else []
-        conversion = convert(self.taken, cyp2d6, self.phenotypes.table(INHIBITED))
+        table = self.phenotypes.table(INHIBITED) if self.taken else None
+        conversion = convert(self.taken, cyp2d6, table)
         converted: tuple[DrugAdvice, ...] = ()
         if conversion is not None and conversion.phenotypes:
             converted = self._converted(states, conversion.phenotypes)
@@ -181,8 +183,8 @@ class Answers:
         names = set(self.release.names(f"alleles/{gene}"))
         found = [f"alleles/{gene}"] if f"alleles/{gene}" in names else []
         listed = [(name, self.release.table(name).date) for name in found]
-        table = self.phenotypes.table(gene)
-        return tuple(listed) if table is None else (*listed, (table.table, table.date))
+        source = self.phenotypes.source(gene)
+        return tuple(listed) if source is None else (*listed, source)
 
     def _state(self, gene: GeneResult) -> GeneState:
         if gene.call not in self._states:

@@ -16,7 +16,8 @@ from pathlib import Path
 from osler.errors import Fault, InputError
 from osler.genome.pgx import hla
 from osler.genome.pgx.nouns import Diplotype, GeneCall
-from osler.genome.pgx.phenotype import NOT_SCORED, Phenotype, Phenotypes, PhenotypeTable, Score
+from osler.genome.pgx.phenotype import NOT_SCORED, Phenotype, PhenotypeTable, Score
+from osler.genome.pgx.phenotype_tables import Phenotypes
 
 FIELDS = ("gene", "diplotype", "phenotype", "activity score")
 LAYOUT = ", ".join(FIELDS)
@@ -249,7 +250,7 @@ def _phenotype(call: OutsideCall, phenotypes: Phenotypes) -> Phenotype:
 def _told(call: OutsideCall, table: PhenotypeTable | None) -> Phenotype | None:
     """Return what the phenotype and score say that were told; None where neither was."""
     score = Score.read(call.activity_score) if call.activity_score else None
-    if table is None or not table.phenotypes:
+    if table is None or table.says_nothing:
         if call.phenotype is None:
             return None
         note = f"the release has no phenotypes of {call.gene}: taken as it was told"

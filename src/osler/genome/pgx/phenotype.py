@@ -1,23 +1,18 @@
 """From a pair of alleles to a phenotype, by the tables of the release.
 
-CPIC's tables list every pair of alleles with its phenotype, its activity score where the gene has
-one (CYP2C9, CYP2D6, DPYD), and the key that its guidelines are looked up with. G6PD comes from the
-pairs of pypgx, RYR1 from the functions of its alleles there. CYP4F2 and IFNL3 have no phenotype in
-CPIC's tables, and so none here.
+A table lists pairs of alleles with their phenotype, their activity score where the gene has one
+(CYP2C9, CYP2D6, DPYD), and the key that guidelines are looked up with. Copies of an allele multiply
+its value; a score that is not listed has the phenotype of those around it.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from osler.genome.pgx.nouns import Diplotype
-from osler.knowledge import Release
 
 INDETERMINATE = "Indeterminate"
 NOT_SCORED = "n/a"
@@ -25,7 +20,6 @@ NO_RESULT = "No Result"
 
 AT_LEAST = "≥"
 COPIES = re.compile(r"(?P<base>\*[0-9]+)x(?P<least>≥?)(?P<number>N|[0-9]{1,3})")
-HEMIZYGOUS = "MALE"
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,12 @@ class PhenotypeTable:
     @cached_property
     def alleles(self) -> frozenset[str]:
         """The names of the alleles that the table has."""
-        return frozenset(self.functions) | {name for pair in self.pairs for name in pair}
+        return frozenset(self.functions or {name for pair in self.pairs for name in pair})
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the table gives the gene no phenotypes at all."""
+        return not self.pairs
 
     @cached_property
     def phenotypes(self) -> frozenset[str]:
@@ -265,142 +264,6 @@ def unknown(table: PhenotypeTable, names: Iterable[str]) -> Phenotype:
         hint = f"; it has {', '.join(alike)}: write it so to be looked up" if alike else ""
         notes.append(f"{name} is not in {table.table}: no phenotype{hint}")
     return Phenotype(None, None, (), tuple(notes))
-
-
-class Phenotypes:
-    """The phenotype tables of a release, each read when it is first asked for."""
-
-    def __init__(self, release: Release) -> None:
-        self.release = release
-        self._names = frozenset(release.names())
-        self._read: dict[str, PhenotypeTable | None] = {}
-
-    def table(self, gene: str) -> PhenotypeTable | None:
-        """Return the table of a gene; None where the release has none."""
-        if gene not in self._read:
-            self._read[gene] = self._open(gene)
-        return self._read[gene]
-
-    def of(self, gene: str, pair: Diplotype) -> Phenotype:
-        """Return what a pair means; without a table nothing, and a note."""
-        table = self.table(gene)
-        if table is None:
-            told = f"no table of phenotypes for {gene} in {self.release.name}"
-            return Phenotype(None, None, (), (told,))
-        if not table.alleles or not table.phenotypes:
-            told = f"{table.table} gives {gene} no phenotypes"
-            return Phenotype(None, None, (), (told,))
-        return table.of(pair)
-
-    def _open(self, gene: str) -> PhenotypeTable | None:
-        for name in (f"phenotypes/{gene}", f"phenotypes/cpic_{gene}"):
-            if name in self._names:
-                return read_cpic(self.release, name, gene)
-        if PYPGX_PAIRS not in self._names:
-            return None
-        readers = {"G6PD": g6pd_from_pypgx, "RYR1": ryr1_from_functions}
-        return readers[gene](self.release) if gene in readers else None
-
-
-def read_cpic(release: Release, name: str, gene: str) -> PhenotypeTable:
-    """Read a table of CPIC's phenotypes."""
-    content = json.loads(release.read(name))
-    pairs = {}
-    for row in content["diplotypes"]:
-        names = tuple(sorted(one for one, n in row["diplotypekey"].items() for _ in range(n)))
-        pairs[names] = _of_row(row)
-    values = {one: Score.read(text) for one, text in content["activityValues"].items()}
-    functions = {one["name"]: one["functionValue"] for one in content["namedAlleles"]}
-    return PhenotypeTable(gene, name, release.table(name).date, pairs, values, functions)
-
-
-def _of_row(row: Mapping[str, str | None]) -> Phenotype:
-    score = Score.read(row["activityScore"] or NOT_SCORED)
-    lookup = row["lookupkey"] or NOT_SCORED
-    if score is None:
-        return Phenotype(row["phenotype"], None, (lookup,))
-    notes = (f"activity score at least {score.value}",) if score.at_least else ()
-    return Phenotype(row["phenotype"], score.value, (lookup,), notes)
-
-
-PYPGX_PAIRS = "pypgx/diplotype"
-PYPGX_ALLELES = "pypgx/allele"
-
-
-def g6pd_from_pypgx(release: Release) -> PhenotypeTable:
-    """Read the phenotypes of G6PD from pypgx: two X chromosomes, or one (`MALE`).
-
-    CPIC's G6PD guideline (Gammal et al. 2023, Clinical Pharmacology and Therapeutics 113:973-985)
-    calls a female with one deficient allele `Variable`: inactivation of X makes her phenotype
-    unpredictable. Its lookups drop the prefix `G6PD `, with which pypgx writes its phenotypes.
-    """
-    functions = _pypgx_functions(release, "G6PD")
-    pairs = {}
-    for row in _pypgx(release, PYPGX_PAIRS, "G6PD"):
-        name = row["Phenotype"].removeprefix("G6PD ")
-        first, second = _halves(row["Diplotype"], functions)
-        key = (first,) if second == HEMIZYGOUS else tuple(sorted((first, second)))
-        pairs[key] = Phenotype(name, None, (name,))
-    functions.pop(HEMIZYGOUS, None)
-    date = release.table(PYPGX_PAIRS).date
-    return PhenotypeTable("G6PD", PYPGX_PAIRS, date, pairs, functions=functions)
-
-
-class Ryr1Table(PhenotypeTable):
-    """RYR1: one allele associated with malignant hyperthermia is enough.
-
-    A pair with such an allele is susceptible, whatever the other is. A pair of alleles of normal or
-    uncertain function is of uncertain susceptibility, as the reference itself is: a negative test
-    does not rule it out. A pair with an allele that the table does not have, and none that is
-    associated, is unknown. Source: the pairs of pypgx, all of which follow these rules, from CPIC's
-    guideline (Gonsalves et al. 2019, Clinical Pharmacology and Therapeutics 105:1338-1344).
-    """
-
-    def of(self, pair: Diplotype) -> Phenotype:
-        """Return what a pair means."""
-        names = [one for one in (pair.first, pair.second) if one is not None]
-        if any(self.functions.get(name) == MH_ASSOCIATED for name in names):
-            return Phenotype(MH_SUSCEPTIBLE, None, (MH_SUSCEPTIBLE,))
-        unlisted = [name for name in names if name not in self.functions]
-        if unlisted:
-            return unknown(self, unlisted)
-        return Phenotype(MH_UNCERTAIN, None, (MH_UNCERTAIN,))
-
-    @cached_property
-    def phenotypes(self) -> frozenset[str]:
-        """The phenotypes that the rule gives."""
-        return frozenset({MH_SUSCEPTIBLE, MH_UNCERTAIN})
-
-
-MH_ASSOCIATED = "Malignant Hyperthermia Associated"
-MH_SUSCEPTIBLE = "Malignant Hyperthermia Susceptibility"
-MH_UNCERTAIN = "Uncertain Susceptibility"
-
-
-def ryr1_from_functions(release: Release) -> PhenotypeTable:
-    """Read the functions of RYR1's alleles; `Ryr1Table` has the rule."""
-    functions = _pypgx_functions(release, "RYR1")
-    date = release.table(PYPGX_ALLELES).date
-    return Ryr1Table("RYR1", PYPGX_ALLELES, date, pairs={}, functions=functions)
-
-
-def _pypgx(release: Release, table: str, gene: str) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(release.read(table).decode("utf-8")))
-    return [row for row in reader if row["Gene"] == gene]
-
-
-def _pypgx_functions(release: Release, gene: str) -> dict[str, str]:
-    return {row["StarAllele"]: row["Function"] for row in _pypgx(release, PYPGX_ALLELES, gene)}
-
-
-def _halves(diplotype: str, alleles: Mapping[str, str]) -> tuple[str, str]:
-    """Split a pair at the slash that has an allele on both sides."""
-    parts = diplotype.split("/")
-    for cut in range(1, len(parts)):
-        first, second = "/".join(parts[:cut]), "/".join(parts[cut:])
-        if first in alleles and second in alleles:
-            return first, second
-    return parts[0], "/".join(parts[1:])
 
 
 def _between(score: Score, names: Iterable[str]) -> str:

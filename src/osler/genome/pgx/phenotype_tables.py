@@ -1,0 +1,213 @@
+"""The tables of phenotypes in a release: CPIC's, and those of pypgx for G6PD and RYR1.
+
+CYP4F2 and IFNL3 have no phenotype in CPIC's tables, and so none here.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from osler.genome.pgx.nouns import Diplotype
+from osler.genome.pgx.phenotype import NOT_SCORED, Phenotype, PhenotypeTable, Score, unknown
+from osler.knowledge import Release
+
+PYPGX_PAIRS = "pypgx/diplotype"
+PYPGX_ALLELES = "pypgx/allele"
+HEMIZYGOUS = "MALE"
+G6PD_PREFIX = "G6PD "
+
+
+class Phenotypes:
+    """The phenotype tables of a release, each read when it is first asked for."""
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        self._names = frozenset(release.names())
+        self._read: dict[str, PhenotypeTable | None] = {}
+
+    def table(self, gene: str) -> PhenotypeTable | None:
+        """Return the table of a gene; None where the release has none."""
+        if gene not in self._read:
+            self._read[gene] = self._open(gene)
+        return self._read[gene]
+
+    def of(self, gene: str, pair: Diplotype) -> Phenotype:
+        """Return what a pair means; without a table nothing, and a note."""
+        table = self.table(gene)
+        if table is None:
+            told = f"no table of phenotypes for {gene} in {self.release.name}"
+            return Phenotype(None, None, (), (told,))
+        if table.says_nothing:
+            told = f"{table.table} gives {gene} no phenotypes"
+            return Phenotype(None, None, (), (told,))
+        return table.of(pair)
+
+    def source(self, gene: str) -> tuple[str, str] | None:
+        """Return the table of a gene and its date, without reading it; None if there is none."""
+        name = self._source(gene)
+        return None if name is None else (name, self.release.table(name).date)
+
+    def _source(self, gene: str) -> str | None:
+        own = (f"phenotypes/{gene}", f"phenotypes/cpic_{gene}")
+        of_pypgx = {"G6PD": PYPGX_PAIRS, "RYR1": PYPGX_ALLELES}.get(gene, "")
+        return next((name for name in (*own, of_pypgx) if name in self._names), None)
+
+    def _open(self, gene: str) -> PhenotypeTable | None:
+        name = self._source(gene)
+        if name is None:
+            return None
+        readers = {PYPGX_PAIRS: g6pd_from_pypgx, PYPGX_ALLELES: ryr1_from_functions}
+        if name in readers:
+            return readers[name](self.release)
+        return read_cpic(self.release, name, gene)
+
+
+class CpicPairs(Mapping[tuple[str, ...], Phenotype]):
+    """The pairs of a table of CPIC's, by the sorted names; a row is read when it is asked for."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows = {tuple(row["diplotypekey"].items()): row for row in rows}
+
+    def __getitem__(self, names: tuple[str, ...]) -> Phenotype:
+        """Return what a pair means."""
+        counted: tuple[tuple[str, int], ...] = tuple((one, 1) for one in names)
+        if len(names) == 2 and names[0] == names[1]:
+            counted = ((names[0], 2),)
+        row = self._rows.get(counted) or self._rows.get(counted[::-1])
+        if row is None:
+            raise KeyError(names)
+        return _of_row(row["phenotype"], row["activityScore"], row["lookupkey"])
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        for counted in self._rows:
+            yield tuple(sorted(name for name, number in counted for _ in range(number)))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class PypgxPairs(Mapping[tuple[str, ...], Phenotype]):
+    """The pairs of a gene in the table of pypgx, by the sorted names."""
+
+    def __init__(self, phenotypes: Mapping[str, str], prefix: str, alleles: frozenset[str]) -> None:
+        self._phenotypes = phenotypes
+        self._prefix = prefix
+        self._alleles = alleles
+
+    def __getitem__(self, names: tuple[str, ...]) -> Phenotype:
+        """Return what a pair, or one allele where there is one copy, means."""
+        first, second = (*names, HEMIZYGOUS) if len(names) == 1 else names
+        for written in (f"{first}/{second}", f"{second}/{first}"):
+            if written in self._phenotypes:
+                name = self._phenotypes[written].removeprefix(self._prefix)
+                return Phenotype(name, None, (name,))
+        raise KeyError(names)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        for written in self._phenotypes:
+            first, second = _halves(written, self._alleles)
+            yield (first,) if second == HEMIZYGOUS else tuple(sorted((first, second)))
+
+    def __len__(self) -> int:
+        return len(self._phenotypes)
+
+
+def read_cpic(release: Release, name: str, gene: str) -> PhenotypeTable:
+    """Read a table of CPIC's phenotypes."""
+    content = json.loads(release.read(name))
+    values = {one: Score.read(text) for one, text in content["activityValues"].items()}
+    functions = {one["name"]: one["functionValue"] for one in content["namedAlleles"]}
+    pairs = CpicPairs(content["diplotypes"])
+    return PhenotypeTable(gene, name, release.table(name).date, pairs, values, functions)
+
+
+def _of_row(phenotype: str | None, activity_score: str | None, lookup: str | None) -> Phenotype:
+    score = Score.read(activity_score or NOT_SCORED)
+    lookups = (lookup or NOT_SCORED,)
+    if score is None:
+        return Phenotype(phenotype, None, lookups)
+    notes = (f"activity score at least {score.value}",) if score.at_least else ()
+    return Phenotype(phenotype, score.value, lookups, notes)
+
+
+def g6pd_from_pypgx(release: Release) -> PhenotypeTable:
+    """Read the phenotypes of G6PD from pypgx: two X chromosomes, or one (`MALE`).
+
+    CPIC's G6PD guideline (Gammal et al. 2023, Clinical Pharmacology and Therapeutics 113:973-985)
+    calls a female with one deficient allele `Variable`: inactivation of X makes her phenotype
+    unpredictable. Its lookups drop the prefix `G6PD `, with which pypgx writes its phenotypes.
+    """
+    functions = _pypgx_functions(release, "G6PD")
+    alleles = frozenset(functions)
+    del functions[HEMIZYGOUS]
+    written = {row[1]: row[2] for row in _pypgx(release, PYPGX_PAIRS, "G6PD")}
+    pairs = PypgxPairs(written, G6PD_PREFIX, alleles)
+    date = release.table(PYPGX_PAIRS).date
+    return PhenotypeTable("G6PD", PYPGX_PAIRS, date, pairs, functions=functions)
+
+
+class Ryr1Table(PhenotypeTable):
+    """RYR1: one allele associated with malignant hyperthermia is enough.
+
+    A pair with such an allele is susceptible, whatever the other is. A pair of alleles of normal or
+    uncertain function is of uncertain susceptibility, as the reference itself is: a negative test
+    does not rule it out. A pair with an allele that the table does not have, and none that is
+    associated, is unknown. Source: the pairs of pypgx, all of which follow these rules, from CPIC's
+    guideline (Gonsalves et al. 2019, Clinical Pharmacology and Therapeutics 105:1338-1344).
+    """
+
+    def of(self, pair: Diplotype) -> Phenotype:
+        """Return what a pair means."""
+        names = [one for one in (pair.first, pair.second) if one is not None]
+        if any(self.functions.get(name) == MH_ASSOCIATED for name in names):
+            return Phenotype(MH_SUSCEPTIBLE, None, (MH_SUSCEPTIBLE,))
+        unlisted = [name for name in names if name not in self.functions]
+        if unlisted:
+            return unknown(self, unlisted)
+        return Phenotype(MH_UNCERTAIN, None, (MH_UNCERTAIN,))
+
+    @cached_property
+    def phenotypes(self) -> frozenset[str]:
+        """The phenotypes that the rule gives."""
+        return frozenset({MH_SUSCEPTIBLE, MH_UNCERTAIN})
+
+    @property
+    def says_nothing(self) -> bool:
+        """Never: the rule gives every pair of listed alleles a phenotype."""
+        return False
+
+
+MH_ASSOCIATED = "Malignant Hyperthermia Associated"
+MH_SUSCEPTIBLE = "Malignant Hyperthermia Susceptibility"
+MH_UNCERTAIN = "Uncertain Susceptibility"
+
+
+def ryr1_from_functions(release: Release) -> PhenotypeTable:
+    """Read the functions of RYR1's alleles; `Ryr1Table` has the rule."""
+    functions = _pypgx_functions(release, "RYR1")
+    date = release.table(PYPGX_ALLELES).date
+    return Ryr1Table("RYR1", PYPGX_ALLELES, date, pairs={}, functions=functions)
+
+
+def _pypgx(release: Release, table: str, gene: str) -> Iterator[list[str]]:
+    """Yield the rows of a gene; its name is the first column."""
+    lines = release.read(table).decode("utf-8").splitlines()
+    return csv.reader(line for line in lines if line.startswith(f"{gene},"))
+
+
+def _pypgx_functions(release: Release, gene: str) -> dict[str, str]:
+    return {row[1]: row[3] for row in _pypgx(release, PYPGX_ALLELES, gene)}
+
+
+def _halves(diplotype: str, alleles: frozenset[str]) -> tuple[str, str]:
+    """Split a pair at the slash that has an allele on both sides."""
+    parts = diplotype.split("/")
+    for cut in range(1, len(parts)):
+        first, second = "/".join(parts[:cut]), "/".join(parts[cut:])
+        if first in alleles and second in alleles:
+            return first, second
+    return parts[0], "/".join(parts[1:])
