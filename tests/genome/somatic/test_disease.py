@@ -27,6 +27,29 @@ def test_the_names_of_civic_are_known() -> None:
     assert diseases.find("Glioblastoma") == diseases.find("glioblastoma multiforme")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("HER2-positive breast cancer", "Her2-receptor positive breast cancer"),
+        ("triple negative breast cancer", "triple-receptor negative breast cancer"),
+        ("ER-positive breast cancer", "estrogen-receptor positive breast cancer"),
+        ("thyroid cancer", "thyroid gland cancer"),
+        ("medullary breast carcinoma", "breast medullary carcinoma"),
+        ("Non-Small Cell Lung Carcinoma (NSCLC)", "lung non-small cell carcinoma"),
+        ("AML", "acute myeloid leukemia"),
+    ],
+)
+def test_the_same_words_lead_to_the_disease(name: str, expected: str) -> None:
+    """Order, brackets, `gland` and `receptor` do not matter, and abbreviations are known."""
+    assert load().diseases.find(name).name == expected
+
+
+def test_a_name_of_several_diseases_is_not_guessed() -> None:
+    """The ontology lists CML for two terms; both are offered."""
+    with pytest.raises(InputError, match=r"'chronic leukemia'.*'chronic myeloid leukemia'"):
+        load().diseases.find("CML")
+
+
 def test_an_unknown_cancer_names_the_nearest() -> None:
     """A slip of the pen is refused with what was probably meant."""
     with pytest.raises(InputError, match="'breast cancer'"):

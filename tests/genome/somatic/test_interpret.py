@@ -161,6 +161,7 @@ def test_what_was_not_given_is_told() -> None:
     )
     assert {"stage", "line of therapy", "HER2 receptor status"} <= set(bare.not_given)
     assert full.not_given == ()
+    assert any("no tier rests on it: tumour mutational burden" in note for note in full.notes)
     lung = interpreted(cancer="lung cancer")
     assert not any("receptor" in name for name in lung.not_given)
 

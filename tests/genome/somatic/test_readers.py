@@ -157,7 +157,7 @@ def test_an_unannotated_vcf_is_matched_by_allele(tmp_path: Path) -> None:
     """An allele that CIViC names brings its gene and change; others are counted, not guessed."""
     file = read_vcf(vcf(tmp_path, V600E, V600E.replace("140453136", "140453100")))
     (one,) = alterations(file)
-    assert (one.gene, one.protein, one.classification) == ("BRAF", "V600E", "Missense_Mutation")
+    assert (one.gene, one.protein, one.classification) == ("BRAF", "p.V600E", "Missense_Mutation")
     assert one.allele_fraction == 0.25
     assert not file.annotated
     assert file.build == "GRCh37"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from osler.errors import Fault, InputError
 from osler.genome.somatic.tables import rows_of
@@ -50,6 +51,10 @@ RECEPTOR_DEFINED: dict[str, dict[str, str]] = {
     "DOID:0060081": {"ER": "negative", "PR": "negative", "HER2": "negative"},
 }
 
+_ABBREVIATED = re.compile(r"([A-Z]{2,6}) - ")
+_LONG = {"er": "estrogen", "pr": "progesterone"}
+_SAYS_NOTHING = frozenset({"gland", "receptor", "of", "the"})
+
 
 @dataclass(frozen=True)
 class Disease:
@@ -72,7 +77,7 @@ class Diseases:
         self._parents: dict[str, tuple[str, ...]] = {}
         self._alternative: dict[str, str] = {}
         self._spellings: dict[str, str] = {}
-        self._synonyms: dict[str, str] = {}
+        self._synonyms: dict[str, dict[str, None]] = {}
         self._ancestors: dict[str, frozenset[str]] = {}
         for row in rows_of(release, "diseases"):
             self._add(row)
@@ -82,39 +87,62 @@ class Diseases:
         bridges = tuple(one.partition("=")[0] for one in row["bridges"].split("|") if one)
         self._names[doid] = row["name"]
         self._parents[doid] = (*(one for one in row["parents"].split("|") if one), *bridges)
-        for other in row["alt_ids"].split("|"):
-            self._alternative[other] = doid
-        # A name goes before a synonym, whichever term comes first.
+        self._alternative.update({one: doid for one in row["alt_ids"].split("|") if one})
         self._spellings[_plain(row["name"])] = doid
-        for synonym in row["synonyms"].split("|"):
-            self._synonyms.setdefault(_plain(synonym), doid)
+        for synonym in filter(None, row["synonyms"].split("|")):
+            self.name_as(synonym, doid)
+            short = _ABBREVIATED.match(synonym)
+            if short:
+                self.name_as(short[1], doid)
 
     def name_as(self, name: str, doid: str) -> None:
         """Let a disease be found under a further name, such as the one that CIViC gives it."""
         if doid in self._names:
-            self._synonyms.setdefault(_plain(name), doid)
+            self._synonyms.setdefault(_plain(name), {})[doid] = None
 
     def find(self, name: str) -> Disease:
         """Return the disease of a name, a synonym or a DOID.
 
+        A name goes before a synonym, and both before the same words in another order or without
+        `gland`, `receptor` and what stands in brackets.
+
         Raises
         ------
         InputError
-            If there is none, or it is no neoplasm; the message names the nearest.
+            If there is none, several, or one that is no neoplasm; the message names the nearest.
         """
         text = name.strip()
         number = re.fullmatch(r"(?:DOID[:_])?([0-9]{1,7})", text, re.IGNORECASE)
-        if number:
-            doid = self.of_doid(number[1])
-        else:
-            doid = self._spellings.get(_plain(text)) or self._synonyms.get(_plain(text))
-        if doid is None:
-            raise InputError(self._unknown(text))
+        doids = [self.of_doid(number[1])] if number else self._named(text)
+        known = [doid for doid in doids if doid is not None]
+        if len(known) != 1:
+            raise InputError(self._several(known) if known else self._unknown(text))
+        doid = known[0]
         if NEOPLASM not in self.ancestors(doid) and doid != NEOPLASM:
             raise InputError(
                 Fault("cancer", f"{self._names[doid]!r}, which is no neoplasm", "a cancer's name")
             )
         return Disease(doid, self._names[doid])
+
+    def _named(self, text: str) -> list[str | None]:
+        plain = _plain(text)
+        if plain in self._spellings:
+            return [self._spellings[plain]]
+        if plain in self._synonyms:
+            return list(self._synonyms[plain])
+        return list(self._loose.get(_words(text), ()))
+
+    @cached_property
+    def _loose(self) -> dict[frozenset[str], dict[str, None]]:
+        """Diseases by the words of their names, whatever the order."""
+        found: dict[frozenset[str], dict[str, None]] = {}
+        for doid, name in self._names.items():
+            found.setdefault(_words(name), {})[doid] = None
+        return found
+
+    def _several(self, doids: list[str]) -> Fault:
+        names = ", ".join(f"{self._names[doid]!r}" for doid in doids)
+        return Fault("cancer", "a name of several diseases", f"one of {names}")
 
     def of_doid(self, number: str) -> str | None:
         """Return the DOID that a number has in this release, also if it was merged into another."""
@@ -124,7 +152,9 @@ class Diseases:
     def _unknown(self, name: str) -> Fault:
         known = [*self._spellings, *self._synonyms]
         near = difflib.get_close_matches(_plain(name), known, NEAREST_NAMES, 0.6)
-        doids = dict.fromkeys(self._spellings.get(one) or self._synonyms[one] for one in near)
+        doids = dict.fromkeys(
+            self._spellings.get(one) or next(iter(self._synonyms[one])) for one in near
+        )
         nearest = ", ".join(f"{self._names[one]!r}" for one in doids)
         remedy = f"nearest: {nearest}" if nearest else ""
         return Fault(
@@ -205,3 +235,9 @@ def _plain(name: str) -> str:
     """Return a name for comparison: lower case, American spelling, no punctuation."""
     words = re.sub(r"[^a-z0-9]+", " ", name.lower().replace("tumour", "tumor")).split()
     return " ".join(words).replace("leukaemia", "leukemia")
+
+
+def _words(name: str) -> frozenset[str]:
+    """Return the words of a name that tell it from others."""
+    words = _plain(re.sub(r"\([^)]*\)", " ", name)).split()
+    return frozenset(_LONG.get(word, word) for word in words) - _SAYS_NOTHING

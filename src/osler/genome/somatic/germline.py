@@ -52,8 +52,8 @@ def _by_share(share: float | None, purity: float | None) -> list[str]:
     heterozygous = purity / 2
     if abs(share - HALF) <= WIDTH and share > heterozygous + WIDTH:
         return [
-            f"{share:.0%} of reads carry it; one changed copy of two, in the tumour alone, would "
-            f"give {heterozygous:.0%} at the purity given"
+            f"{share:.0%} of reads carry it; in the tumour alone, at the purity given, one changed "
+            f"copy of two would give {heterozygous:.0%}, and {purity:.0%} if it replaced the other"
         ]
     if share >= NEARLY_ALL and share > purity + WIDTH / 2:
         return [f"{share:.0%} of reads carry it, more than the purity given allows the tumour"]

@@ -200,7 +200,7 @@ def interpret(tumour: Tumour, release: Release | Civic | None = None) -> Somatic
         excluded=reader.excluded,
         elsewhere=reader.elsewhere,
         not_given=not_given(tumour, of_breast=civic.diseases.is_a(disease, BREAST_CANCER)),
-        notes=(*tumour.notes, *_contradictions(everything, tumour)),
+        notes=(*tumour.notes, *_contradictions(everything, tumour), *_without_evidence(tumour)),
     )
 
 
@@ -374,7 +374,8 @@ def _named(matches: Sequence[Match]) -> str:
 def drug_words(item: Evidence) -> str:
     """Return an item's drugs in words, with how they are given together."""
     joint = {"Combination": " + ", "Sequential": " then ", "Substitutes": " or "}
-    return joint.get(item.together, ", ").join(item.drugs)
+    drugs = item.drugs if item.together == "Sequential" else sorted(item.drugs)
+    return joint.get(item.together, ", ").join(drugs)
 
 
 def _contradictions(everything: Sequence[Alteration], tumour: Tumour) -> list[str]:
@@ -386,3 +387,17 @@ def _contradictions(everything: Sequence[Alteration], tumour: Tumour) -> list[st
     if amplified and status is None:
         return ["ERBB2 is amplified by copy number; the HER2 status was not given"]
     return []
+
+
+def _without_evidence(tumour: Tumour) -> list[str]:
+    """Say what was given and changes nothing, since CIViC has no evidence filed under it."""
+    given = {
+        "tumour mutational burden": tumour.tmb,
+        "microsatellite state": tumour.msi,
+        "stage": tumour.stage,
+        "line of therapy": tumour.line,
+    }
+    named = [name for name, value in given.items() if value is not None]
+    if not named:
+        return []
+    return [f"given, but not a field of CIViC, so that no tier rests on it: {', '.join(named)}"]

@@ -289,7 +289,7 @@ def _by_place(
             found = Alteration(
                 variant.gene,
                 classification=_class(change, place),
-                protein=variant.label.partition(" (")[0],
+                protein=f"p.{variant.label.partition(' (')[0].removeprefix('p.')}",
                 place=place,
                 allele_fraction=share,
                 depth=depth,
