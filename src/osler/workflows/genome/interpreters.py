@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
+from osler.errors import InputError
 from osler.knowledge import Release
 from osler.model import EVENT_SCHEMA, Finding, Provenance
 from osler.vault import Vault
@@ -122,10 +123,83 @@ class TumourInterpreter:
         )
 
 
+class DrugInterpreter:
+    """Interprets inherited genomes for drugs, by CPIC.
+
+    Parameters
+    ----------
+    descriptions
+        What the vault's codes mean.
+    """
+
+    about = "pharmacogenomics"
+
+    def __init__(self, release: Release, descriptions: Mapping[str, str]) -> None:
+        from osler.workflows.genome.germline import GermlineReader
+
+        self.release = release
+        self.reader = GermlineReader(release, descriptions)
+
+    def of_shard(self, vault: Vault, shard: int) -> ShardResults:
+        """Read the germline file of each subject that has one."""
+        names: dict[int, list[str]] = {}
+        for subject_id, name in vault.shard_attachments(shard):
+            names.setdefault(subject_id, []).append(name)
+        whole = ShardResults()
+        for subject_id, events in self._concerned(vault, shard, names):
+            found = self.of_subject(vault, subject_id, events, names.get(subject_id, []))
+            if isinstance(found, str):
+                whole.skipped[found] += 1
+            else:
+                whole.results.append(found)
+        return whole
+
+    def of_subject(
+        self, vault: Vault, subject_id: int, events: pl.DataFrame, names: Sequence[str]
+    ) -> SubjectResult | str:
+        """Read one subject's germline file, or say why nothing is said."""
+        from osler.genome.pgx import codes, findings
+
+        try:
+            found = self.reader.read(vault, subject_id, events, names)
+        except InputError as error:
+            # One damaged file must not keep the others from being read.
+            return f"a germline file that cannot be read: {error.faults[0]}"
+        if isinstance(found, str):
+            return found
+        return SubjectResult(
+            subject_id,
+            found.reported,
+            codes(found.sample),
+            lambda provenance: findings(found.sample, release=self.release, provenance=provenance),
+        )
+
+    def _concerned(
+        self, vault: Vault, shard: int, names: Mapping[int, Sequence[str]]
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield the timeline of each subject with a germline file or a call made elsewhere."""
+        from osler.workflows.genome.germline import germline_files, is_call
+
+        events = vault.shard_events(shard)
+        told = events.filter(is_call())["subject_id"].unique().to_list()
+        asked = {*told, *(one for one, files in names.items() if germline_files(files))}
+        kept = events.filter(pl.col("subject_id").is_in(list(asked)))
+        parts = kept.partition_by("subject_id", as_dict=True, maintain_order=True)
+        for subject_id in sorted(asked):
+            yield subject_id, parts.get((subject_id,), kept.clear())
+
+
 def interpreter_of(
     about: str, release: Release, vault: Vault, *, cancer: str | None = None
 ) -> Interpreter:
     """Return the interpreter of a subject of knowledge.
+
+    Parameters
+    ----------
+    about
+        One of `DERIVABLE`.
+    cancer
+        Of tumours whose timeline names no disease.
 
     Raises
     ------
@@ -134,6 +208,7 @@ def interpreter_of(
     """
     from osler.workflows.study.run import described
 
-    if about == "tumour":
-        return TumourInterpreter(release, described(vault), cancer)
-    raise NotImplementedError(about)
+    descriptions = described(vault)
+    if about == TumourInterpreter.about:
+        return TumourInterpreter(release, descriptions, cancer)
+    return DrugInterpreter(release, descriptions)

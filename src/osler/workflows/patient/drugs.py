@@ -8,16 +8,18 @@ from typing import Any
 
 import polars as pl
 
+from osler import knowledge
+from osler.errors import InputError, NotEstimable
 from osler.genome.pgx.advice import DrugAdvice
-from osler.genome.pgx.findings import NO_WORD
+from osler.genome.pgx.findings import NO_WORD, findings
 from osler.genome.pgx.result import GeneResult, SampleResult
 from osler.knowledge import Release
 from osler.model import NotAssessed, Provenance
 from osler.vault import Vault
+from osler.workflows.genome.germline import GermlineReader
 from osler.workflows.patient.part import Part
 
 WHAT = "Drug advice from the inherited genome"
-NO_FILE = "no germline file was loaded for this patient"
 
 
 def drugs(
@@ -34,7 +36,19 @@ def drugs(
     events
         The patient's timeline: medications on it count for phenoconversion.
     """
-    return Part(not_assessed=(NotAssessed(WHAT, NO_FILE),))
+    release = knowledge.current("pharmacogenomics")
+    reader = GermlineReader(release, descriptions)
+    try:
+        found = reader.read(vault, subject_id, events, vault.attachments(subject_id))
+    except (InputError, NotEstimable) as error:
+        return Part(not_assessed=(NotAssessed(WHAT, f"the file cannot be read: {error}"),))
+    if isinstance(found, str):
+        return Part(not_assessed=(NotAssessed(WHAT, found),))
+    return Part(
+        findings=tuple(findings(found.sample, release=release, provenance=provenance)),
+        section=section_of(found.sample, release, found.reported),
+        inputs=((release.name, release.sha256),),
+    )
 
 
 def section_of(result: SampleResult, release: Release, reported: datetime | None) -> dict[str, Any]:

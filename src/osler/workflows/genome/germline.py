@@ -1,0 +1,206 @@
+"""The inherited genome of a patient, from what was loaded to what it means for drugs.
+
+What is read
+------------
+Variants
+    The latest attached VCF of the subject. It is decrypted into memory only, never onto a disk.
+Calls made elsewhere
+    `GENOTYPE//GENE//DIPLOTYPE` and `PHENOTYPE//GENE//PHENOTYPE` that were loaded, such as CYP2D6
+    and HLA from a laboratory. They go before the VCF, as a file of outside calls does.
+Medications
+    Drugs that inhibit CYP2D6 by name or by the description of their code, recorded in the year
+    before the last record of the timeline.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from osler.errors import Fault, InputError, NotEstimable
+
+if TYPE_CHECKING:
+    from osler.genome.pgx import SampleResult
+    from osler.genome.pgx.definitions import Definitions
+    from osler.genome.pgx.outside import OutsideCall
+    from osler.genome.pgx.phenoconversion import Medication
+    from osler.knowledge import Release
+    from osler.vault import Vault
+
+GENOTYPE, PHENOTYPE = "GENOTYPE//", "PHENOTYPE//"
+SEQUENCED = "SEQUENCED//germline"
+MEDICATIONS = ("MEDICATION//", "DRUG//", "RxNorm", "ATC//", "NDC//")
+NO_CALLS = ("ambiguous", "no call", "not callable")
+CURRENT = timedelta(days=365)
+ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+NO_FILE = "no germline file was loaded for this patient"
+SEVERAL = "several germline files were loaded; the latest is read"
+
+
+@dataclass(frozen=True)
+class GermlineResult:
+    """What one subject's inherited genome means for drugs.
+
+    Parameters
+    ----------
+    reported
+        When the latest event that it rests on was reported; None if none has a time.
+    """
+
+    sample: SampleResult
+    reported: datetime | None
+
+
+def germline_files(names: Iterable[str]) -> list[str]:
+    """Return the attachments that are germline variants, in their order."""
+    return [name for name in names if name.lower().endswith(ENDINGS)]
+
+
+class GermlineReader:
+    """Reads inherited genomes out of a vault; definitions and guidelines are loaded once."""
+
+    def __init__(self, release: Release, descriptions: Mapping[str, str]) -> None:
+        self.release, self._descriptions = release, descriptions
+
+    @cached_property
+    def _definitions(self) -> Definitions:
+        from osler.genome.pgx.definitions import Definitions
+
+        return Definitions.load(self.release)
+
+    def read(
+        self, vault: Vault, subject_id: int, events: pl.DataFrame, names: Sequence[str]
+    ) -> GermlineResult | str:
+        """Read one subject's file, or say why there is nothing to say.
+
+        Parameters
+        ----------
+        events
+            The subject's timeline, sorted.
+        names
+            The subject's attachments, oldest first.
+        """
+        files = germline_files(names)
+        outside = outside_calls(events)
+        if not files and not outside:
+            return NO_FILE
+        taken = medications(events, self._descriptions)
+        sample = self._sample(vault, subject_id, files[-1] if files else None, outside, taken)
+        notes = (SEVERAL,) if len(files) > 1 else ()
+        sample = replace(sample, notes=(*sample.notes, *notes))
+        return GermlineResult(sample, reported(events))
+
+    def _sample(
+        self,
+        vault: Vault,
+        subject_id: int,
+        name: str | None,
+        outside: Sequence[OutsideCall],
+        taken: Sequence[Medication],
+    ) -> SampleResult:
+        from osler.genome.pgx import Answers, answer
+        from osler.genome.pgx.calling import call_genes
+
+        if name is None:
+            unread = {gene: of[0] for gene, of in call_genes({}, self._definitions).items() if of}
+            return Answers(self.release, outside, taken).sample("", unread)
+        from osler.genome.pgx import reading
+
+        with in_memory(vault.attachment(subject_id, name)) as path:
+            read = reading.read(path, self._definitions)
+        result = answer(read, self._definitions, outside, taken)
+        if len(result.samples) != 1:
+            came = f"{len(result.samples)} samples"
+            raise InputError(Fault("attachment", came, "one, the subject's own"))
+        (sample,) = result.samples
+        return replace(sample, sample="", notes=(*sample.notes, *result.notes))
+
+
+@contextmanager
+def in_memory(parts: Iterable[bytes]) -> Iterator[Path]:
+    """Give decrypted bytes a path that is in memory and on no disk.
+
+    Raises
+    ------
+    NotEstimable
+        If the system has no such place: what is encrypted at rest is not written in clear.
+    """
+    try:
+        handle = os.memfd_create("osler")
+    except (AttributeError, OSError) as error:
+        raise NotEstimable(
+            "this system cannot hold a file in memory, and a genome is not written to disk in "
+            "clear; read it on Linux"
+        ) from error
+    try:
+        for part in parts:
+            os.write(handle, part)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield Path(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)
+
+
+def is_call() -> pl.Expr:
+    """Return which events are calls made elsewhere."""
+    return pl.col("code").str.starts_with(GENOTYPE) | pl.col("code").str.starts_with(PHENOTYPE)
+
+
+def outside_calls(events: pl.DataFrame) -> tuple[OutsideCall, ...]:
+    """Return the calls made elsewhere that were loaded, the latest of each gene."""
+    from osler.genome.pgx.nouns import Diplotype
+    from osler.genome.pgx.outside import OutsideCall, natural
+
+    diplotypes: dict[str, Diplotype] = {}
+    phenotypes: dict[str, str] = {}
+    for code in events["code"].to_list():
+        kind, _, rest = code.partition("//")
+        gene, _, what = rest.partition("//")
+        if not (gene and what) or what in NO_CALLS:
+            continue
+        if kind == "GENOTYPE":
+            first, *second = sorted(what.split("/", 1), key=natural)
+            diplotypes[gene] = Diplotype(first, second[0] if second else None)
+        elif kind == "PHENOTYPE":
+            phenotypes[gene] = what
+    return tuple(
+        OutsideCall(gene, diplotypes.get(gene), phenotypes.get(gene))
+        for gene in dict.fromkeys([*diplotypes, *phenotypes])
+    )
+
+
+def medications(events: pl.DataFrame, descriptions: Mapping[str, str]) -> tuple[Medication, ...]:
+    """Return the drugs on a timeline that inhibit CYP2D6, those of the last year."""
+    from osler.genome.pgx.phenoconversion import Medication, inhibitors_among
+
+    last = events["time"].max()
+    if not isinstance(last, datetime):
+        return ()
+    recent = events.filter(
+        (pl.col("time") > last - CURRENT) & pl.col("code").str.contains(_MEDICATION)
+    )
+    found: dict[str, Medication] = {}
+    for code, text, time in recent.select("code", "text_value", "time").iter_rows():
+        name = text or descriptions.get(code) or code.rpartition("//")[2]
+        known, _ = inhibitors_among([Medication(name)])
+        if known:
+            found[code] = Medication(f"{name}, recorded {time.date().isoformat()}")
+    return tuple(found.values())
+
+
+_MEDICATION = "^(" + "|".join(MEDICATIONS) + ")"
+
+
+def reported(events: pl.DataFrame) -> datetime | None:
+    """Return when the latest germline result on a timeline was reported."""
+    used = events.filter((pl.col("code") == SEQUENCED) | is_call())
+    latest = used["time"].max()
+    return latest if isinstance(latest, datetime) else None
