@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from osler.genome.pgx import hla, warfarin
@@ -14,12 +14,19 @@ from osler.genome.pgx.phenoconversion import GENE as INHIBITED
 from osler.genome.pgx.phenoconversion import Medication, convert
 from osler.genome.pgx.phenotype import Phenotype
 from osler.genome.pgx.phenotype_tables import Phenotypes
-from osler.genome.pgx.result import GeneResult, SampleResult, SeenVariant
+from osler.genome.pgx.result import (
+    GeneResult,
+    SampleResult,
+    SeenVariant,
+    caveats_of,
+    possibilities,
+)
 from osler.knowledge import Release
 
 BY_OUTSIDE_CALL = "not read from a VCF: known by an outside call only"
 NO_KNOWLEDGE = "the release has no knowledge of this gene"
 WARFARIN_GENES = ("CYP2C9", "VKORC1", "CYP4F2")
+Genes = Mapping[str, GeneResult]
 
 
 class Answers:
@@ -47,12 +54,13 @@ class Answers:
         self.charted: dict[str, Guideline] = {
             one.drug: one for one in guidelines if one.drug == warfarin.DRUG and not one.rows
         }
+        self._guidelines = {one.drug: one for one in guidelines}
+        self._drugs_of: dict[str, list[str]] = {}
         self.advisor = Advisor(one for one in guidelines if one.drug not in self.charted)
         asked = {gene: self.advisor.lookups(gene) for gene in hla.GENES}
         self.outside = by_gene(outside, self.phenotypes, asked)
         self.taken = tuple(taken)
         self._genes: dict[GeneCall, GeneResult] = {}
-        self._states: dict[GeneCall, GeneState] = {}
         self._warfarin: dict[tuple[Any, ...], Advice] = {}
 
     def genes(self, defined: Iterable[str]) -> list[str]:
@@ -65,6 +73,7 @@ class Answers:
         calls: Mapping[str, GeneCall],
         rs12777823: str | None = None,
         variants: tuple[SeenVariant, ...] = (),
+        settle: Callable[[Genes], Genes] | None = None,
         notes: Sequence[str] = (),
     ) -> SampleResult:
         """Return the result of one sample.
@@ -75,12 +84,13 @@ class Answers:
             Of every gene that the release defines.
         rs12777823
             The genotype beside CYP2C9 that warfarin asks for; None where it was not read.
+        settle
+            Adds to the genes what would settle their calls.
         """
-        genes = {gene: self.gene(gene, calls.get(gene)) for gene in self.genes(calls)}
-        states = {gene: self._state(one) for gene, one in genes.items()}
-        advice = self.advice(genes, states, rs12777823)
-        listed = tuple(genes.values())
-        drugs, not_advised = parted(advice)
+        genes: Genes = {gene: self.gene(gene, calls.get(gene)) for gene in self.genes(calls)}
+        drugs, not_advised = parted(self.advice(genes, rs12777823).values())
+        listed = tuple((settle(genes) if settle else genes).values())
+        states = {name: gene.state for name, gene in genes.items()}
         cyp2d6 = [one for _, one in genes[INHIBITED].readings] if INHIBITED in genes else []
         table = self.phenotypes.table(INHIBITED) if self.taken else None
         conversion = convert(self.taken, cyp2d6, table)
@@ -99,25 +109,43 @@ class Answers:
             self._genes[known] = self._read(known) if told is None else self._told(told, call)
         return self._genes[known]
 
-    def advice(
-        self,
-        genes: Mapping[str, GeneResult],
-        states: Mapping[str, GeneState],
-        rs12777823: str | None,
-    ) -> list[Advice]:
-        """Return the advice for every drug, by name."""
-        found = {
-            guideline.drug: self.advisor.for_drug(guideline, states)
-            for guideline in self.advisor.guidelines
+    def advice(self, genes: Genes, rs12777823: str | None = None) -> dict[str, Advice]:
+        """Return the advice for every drug, by its name and in that order."""
+        return self._advice_on(sorted(self._guidelines), genes, rs12777823)
+
+    def advice_of_gene(self, gene: str, genes: Genes) -> dict[str, Advice]:
+        """Return the advice for every drug whose guideline asks for a gene."""
+        return self._advice_on(self.drugs_of(gene), genes)
+
+    def drugs_of(self, gene: str) -> list[str]:
+        """Return the drugs whose guideline asks for a gene and has something to say, by name."""
+        if gene not in self._drugs_of:
+            self._drugs_of[gene] = sorted(
+                drug
+                for drug, one in self._guidelines.items()
+                if gene in one.genes and (one.rows or drug in self.charted)
+            )
+        return self._drugs_of[gene]
+
+    def genes_of(self, drug: str) -> tuple[str, ...]:
+        """Return the genes that the guideline of a drug asks for."""
+        return self._guidelines[drug].genes
+
+    def _advice_on(
+        self, drugs: Iterable[str], genes: Genes, rs12777823: str | None = None
+    ) -> dict[str, Advice]:
+        states = {name: gene.state for name, gene in genes.items()}
+        return {
+            drug: self._charted(self.charted[drug], genes, states, rs12777823)
+            if drug in self.charted
+            else self.advisor.for_drug(self._guidelines[drug], states)
+            for drug in drugs
         }
-        for drug, guideline in self.charted.items():
-            found[drug] = self._charted(guideline, genes, states, rs12777823)
-        return [found[drug] for drug in sorted(found)]
 
     def _charted(
         self,
         guideline: Guideline,
-        genes: Mapping[str, GeneResult],
+        genes: Genes,
         states: Mapping[str, GeneState],
         rs12777823: str | None,
     ) -> Advice:
@@ -138,9 +166,8 @@ class Answers:
         possible = possibilities(phenotypes)
         changed = {**states, INHIBITED: GeneState(possible, states[INHIBITED].caveats)}
         found = (
-            self.advisor.for_drug(guideline, changed)
-            for guideline in self.advisor.guidelines
-            if INHIBITED in guideline.genes
+            self.advisor.for_drug(self._guidelines[drug], changed)
+            for drug in self.drugs_of(INHIBITED)
         )
         return parted(found)[0]
 
@@ -185,47 +212,6 @@ class Answers:
         listed = [(name, self.release.table(name).date) for name in found]
         source = self.phenotypes.source(gene)
         return tuple(listed) if source is None else (*listed, source)
-
-    def _state(self, gene: GeneResult) -> GeneState:
-        if gene.call not in self._states:
-            self._states[gene.call] = state_of(gene)
-        return self._states[gene.call]
-
-
-def state_of(gene: GeneResult) -> GeneState:
-    """Return a gene as guidelines look it up."""
-    phenotypes = [one for _, one in gene.readings]
-    caveats = tuple(caveats_of(gene.call))
-    if gene.gene in hla.GENES:
-        statuses = frozenset(key for one in phenotypes for key in one.lookups)
-        return GeneState(frozenset({statuses}) if statuses else frozenset(), caveats)
-    return GeneState(possibilities(phenotypes), caveats)
-
-
-def possibilities(phenotypes: Iterable[Phenotype]) -> frozenset[frozenset[str]]:
-    """Return the keys that phenotypes are looked up with, each a possibility of its own."""
-    return frozenset(
-        keys
-        for one in phenotypes
-        for keys in ([frozenset({key}) for key in one.lookups] or [frozenset[str]()])
-    )
-
-
-def caveats_of(call: GeneCall) -> list[str]:
-    """Return what everything said of a gene has to say too."""
-    found = []
-    if call.undocumented:
-        places = ", ".join(map(str, call.undocumented))
-        found.append(
-            f"{call.gene}: a variant that the definitions do not have is present at {places};"
-            " 'normal' does not speak of it"
-        )
-    if call.uncallable and call.diplotypes:
-        found.append(
-            f"{call.gene}: {len(call.uncallable)} alleles cannot be ruled out, because positions"
-            " that define them were not read"
-        )
-    return found
 
 
 def parted(advice: Iterable[Advice]) -> tuple[tuple[DrugAdvice, ...], tuple[NotAdvised, ...]]:

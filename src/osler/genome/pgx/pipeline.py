@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,16 +87,19 @@ def answer(
         The sha256 of each file that it was made from.
     """
     from osler.genome.pgx.calling import call_genes
+    from osler.genome.pgx.dependence import Dependences
 
     release = definitions.release
     answers = Answers(release, outside, taken)
     calls = call_genes(read.genes, definitions)
     beside = rs12777823_of(read.genes.get(WARFARIN_GENE), len(read.samples))
     variants = variants_of(read.genes.values(), len(read.samples))
+    dependences = Dependences(answers, definitions)
     results = []
     for at, sample in enumerate(read.samples):
         of_sample = {gene: listed[at] for gene, listed in calls.items()}
-        results.append(answers.sample(sample, of_sample, beside[at], variants[at]))
+        settle = partial(dependences.settled, genotypes=read.genes, sample=at)
+        results.append(answers.sample(sample, of_sample, beside[at], variants[at], settle))
     return PgxResult(
         knowledge_of(release),
         tuple(results),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, TextIO
 
-from osler.genome.pgx.advice import DrugAdvice, NotAdvised
-from osler.genome.pgx.nouns import GeneCall
+from osler.genome.pgx import hla
+from osler.genome.pgx.advice import DrugAdvice, GeneState, NotAdvised
+from osler.genome.pgx.nouns import GeneCall, Position
 from osler.genome.pgx.phenoconversion import Phenoconversion
 from osler.genome.pgx.phenotype import Phenotype
 
@@ -16,34 +18,40 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Settling:
-    """A position that was not read, or a phase that is not known, and what hangs on it.
+class Dependence:
+    """What would settle an open call, and what hangs on it.
 
     Attributes
     ----------
-    position
-        In GRCh38; None where it is the phase.
+    positions
+        To be genotyped, or phased with one another; in GRCh38.
     what
-        The act that would settle the call, in words.
+        The act, in words.
+    candidates
+        What the call may turn out to be: (alleles, phenotype); empty where nothing can be called
+        before the act.
     drugs
         Those whose advice differs between the candidates; none: nothing hangs on it.
     """
 
-    position: int | None
-    rsid: str | None
+    positions: tuple[Position, ...]
     what: str
-    candidates: tuple[str, ...]
+    candidates: tuple[tuple[str, str | None], ...]
     drugs: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `settling` in `pgx.json`."""
         return {
-            "position": self.position,
-            "rsid": self.rsid,
             "what": self.what,
-            "candidates": list(self.candidates),
-            "drugs": list(self.drugs),
+            "positions": [
+                {"chromosome": one.chromosome, "position": one.position, "rsid": one.rsid}
+                for one in self.positions
+            ],
+            "candidates": [
+                {"diplotype": label, "phenotype": phenotype} for label, phenotype in self.candidates
+            ],
             "advice_depends_on_it": bool(self.drugs),
+            "drugs": list(self.drugs),
         }
 
 
@@ -91,12 +99,22 @@ class GeneResult:
     activity_score: float | None
     notes: tuple[str, ...]
     tables: tuple[tuple[str, str], ...] = ()
-    settling: tuple[Settling, ...] = ()
+    settling: tuple[Dependence, ...] = ()
 
     @property
     def gene(self) -> str:
         """The gene's symbol."""
         return self.call.gene
+
+    @cached_property
+    def state(self) -> GeneState:
+        """The gene as guidelines look it up."""
+        phenotypes = [one for _, one in self.readings]
+        caveats = tuple(caveats_of(self.call))
+        if self.gene not in hla.GENES:
+            return GeneState(possibilities(phenotypes), caveats)
+        statuses = frozenset(key for one in phenotypes for key in one.lookups)
+        return GeneState(frozenset({statuses}) if statuses else frozenset(), caveats)
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `genes` in `pgx.json`."""
@@ -257,3 +275,29 @@ class _Texts:
 
 def _dumped(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def possibilities(phenotypes: Iterable[Phenotype]) -> frozenset[frozenset[str]]:
+    """Return the keys that phenotypes are looked up with, each a possibility of its own."""
+    return frozenset(
+        keys
+        for one in phenotypes
+        for keys in ([frozenset({key}) for key in one.lookups] or [frozenset[str]()])
+    )
+
+
+def caveats_of(call: GeneCall) -> list[str]:
+    """Return what everything said of a gene has to say too."""
+    found = []
+    if call.undocumented:
+        places = ", ".join(map(str, call.undocumented))
+        found.append(
+            f"{call.gene}: a variant that the definitions do not have is present at {places};"
+            " 'normal' does not speak of it"
+        )
+    if call.uncallable and call.diplotypes:
+        found.append(
+            f"{call.gene}: {len(call.uncallable)} alleles cannot be ruled out, because positions"
+            " that define them were not read"
+        )
+    return found

@@ -1,0 +1,106 @@
+"""Which drug advice hangs on a call that is still open.
+
+For each act that would settle a call, the advice is looked up for every call that it may lead to,
+with the sample's other genes as they are. Drugs whose advice differs hang on it. An act that leads
+to a call where there is none now decides over every drug of the gene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from osler.genome.pgx.advice import Advice
+from osler.genome.pgx.answers import Answers, Genes
+from osler.genome.pgx.definitions import Definitions
+from osler.genome.pgx.nouns import GeneCall, GeneGenotypes
+from osler.genome.pgx.result import Dependence, GeneResult
+from osler.genome.pgx.settling import Settling, what_would_settle
+
+Said = frozenset[tuple[str, str | None, str]]
+
+
+class Dependences:
+    """What would settle the open calls of samples; equal questions are answered once.
+
+    What is known is kept by identity: the calls and results that it is of are held here too.
+    """
+
+    def __init__(self, answers: Answers, definitions: Definitions) -> None:
+        self.answers = answers
+        self.definitions = definitions
+        self._acts: dict[int, tuple[GeneCall, tuple[Settling, ...]]] = {}
+        self._settled: dict[tuple[int, ...], tuple[Genes, GeneResult]] = {}
+        self._partners: dict[str, tuple[str, ...]] = {}
+
+    def settled(
+        self, genes: Genes, genotypes: Mapping[str, GeneGenotypes], sample: int
+    ) -> dict[str, GeneResult]:
+        """Return the genes of a sample, each with what would settle it."""
+        return {
+            name: self._with_acts(gene, genes, genotypes[name], sample)
+            if name in genotypes and gene.call.source == "file" and is_open(gene.call)
+            else gene
+            for name, gene in genes.items()
+        }
+
+    def _with_acts(
+        self, gene: GeneResult, genes: Genes, genotypes: GeneGenotypes, sample: int
+    ) -> GeneResult:
+        key = (id(gene), *(id(genes[one]) for one in self._partners_of(gene.gene, genes)))
+        if key not in self._settled:
+            acts = self._acts_of(gene.call, genotypes, sample)
+            found = tuple(self._dependence(act, gene, genes) for act in acts)
+            self._settled[key] = (genes, replace(gene, settling=found))
+        return self._settled[key][1]
+
+    def _partners_of(self, gene: str, genes: Genes) -> tuple[str, ...]:
+        """Return the genes that guidelines look up together with a gene."""
+        if gene not in self._partners:
+            together = {
+                one for drug in self.answers.drugs_of(gene) for one in self.answers.genes_of(drug)
+            }
+            self._partners[gene] = tuple(sorted((together - {gene}) & set(genes)))
+        return self._partners[gene]
+
+    def _acts_of(
+        self, call: GeneCall, genotypes: GeneGenotypes, sample: int
+    ) -> tuple[Settling, ...]:
+        if id(call) not in self._acts:
+            acts = what_would_settle(
+                genotypes,
+                call,
+                self.definitions.genes[call.gene],
+                function=lambda: self.definitions.function,
+                sample=sample,
+            )
+            self._acts[id(call)] = (call, acts)
+        return self._acts[id(call)][1]
+
+    def _dependence(self, act: Settling, gene: GeneResult, genes: Genes) -> Dependence:
+        outcomes = [self.answers.gene(gene.gene, call) for call in act.outcomes]
+        candidates = tuple(
+            (" or ".join(one.call.printed()) or one.call.status, one.phenotype) for one in outcomes
+        )
+        drugs = self._differing(gene.gene, outcomes, genes)
+        return Dependence(act.positions, act.what, candidates, tuple(drugs))
+
+    def _differing(self, gene: str, outcomes: list[GeneResult], genes: Genes) -> list[str]:
+        """Return the drugs whose advice is not the same for all outcomes."""
+        if not outcomes:
+            return self.answers.drugs_of(gene)
+        distinct = {(one.state.possible, one.call.diplotypes): one for one in outcomes}
+        found = [
+            self.answers.advice_of_gene(gene, {**genes, gene: one}) for one in distinct.values()
+        ]
+        return [drug for drug in found[0] if len({said(one[drug]) for one in found}) > 1]
+
+
+def is_open(call: GeneCall) -> bool:
+    """Tell whether there is anything left to settle of a call."""
+    return call.status in ("ambiguous", "no call") or bool(call.missing) or bool(call.detected)
+
+
+def said(advice: Advice) -> Said:
+    """Return what advice comes to: for whom, how strongly, in which words."""
+    return frozenset((one.population, one.classification, one.recommendation) for one in advice[0])
