@@ -158,9 +158,32 @@ def test_saved_and_loaded_model_is_the_same(model, learned, tmp_path):
     assert not [p for p in (tmp_path / "model").iterdir() if "pickle" in p.name]
 
 
-def test_a_damaged_model_is_refused(model, tmp_path):
+@pytest.fixture(scope="session")
+def crossed():
+    """Return a model of a hazard that only two features together tell, and its sample."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(800, 3))
+    y = np.zeros(800, dtype=[("event", int), ("time", float)])
+    y["event"], y["time"] = 1, rng.exponential(np.where(X[:, 0] * X[:, 1] > 0, 0.2, 1.0))
+    return TimeToEvent(seed=0).fit(X, y), X
+
+
+def test_what_only_trees_can_see_is_found_and_kept(crossed, tmp_path):
+    """An interaction gives trees their weight; saved, loaded and explained they are the same."""
+    model, X = crossed
+    assert model.chosen[1]["weight_forest"] + model.chosen[1]["weight_boosted"] > 0.5
+    risk = model.predict_cumulative_incidence(X, [0.3])[:, 0]
+    high = X[:, 0] * X[:, 1] > 0
+    assert risk[high].mean() > risk[~high].mean() + 0.3
+    loaded = TimeToEvent.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(loaded.predict_cumulative_incidence(X, [0.3])[:, 0], risk)
+    whole = model.base_value(0.3) + model.explain(X[:20], 0.3).sum(axis=1)
+    np.testing.assert_allclose(whole, risk[:20], atol=1e-9)
+
+
+def test_a_damaged_model_is_refused(crossed, tmp_path):
     """Trees changed after saving are not read."""
-    model.save(tmp_path / "model")
+    crossed[0].save(tmp_path / "model")
     victim = next((tmp_path / "model").glob("*trees.txt"))
     victim.write_text(victim.read_text().replace("leaf_value=", "leaf_value=9", 1))
     with pytest.raises(Damaged):

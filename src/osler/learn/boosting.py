@@ -18,7 +18,7 @@ PATIENCE = 3
 SINGLE_THREAD_CELLS = 20_000_000  # threads that wait for each other cost more below this
 
 
-_FIXED: dict[str, Any] = {
+FIXED: dict[str, Any] = {
     "max_bin": 63,
     "min_data_in_bin": 1,
     "feature_pre_filter": False,
@@ -60,7 +60,7 @@ class TreeSettings:
             "min_sum_hessian_in_leaf": 1e-3,
             "seed": seed,
             "num_threads": threads_for(cells),
-            **_FIXED,
+            **FIXED,
         }
 
 
@@ -120,6 +120,11 @@ class Trees:
         values = self._booster.predict(design, pred_contrib=True, num_threads=1)
         return np.asarray(values, dtype=np.float64)
 
+    @property
+    def size(self) -> int:
+        """Number of trees."""
+        return 0 if self._booster is None else int(self._booster.num_trees())
+
     def to_text(self) -> str:
         """Return LightGBM's own text format."""
         return str(self._booster.model_to_string())
@@ -153,7 +158,7 @@ class TreeData:
         self.cells, self.columns = design.size, design.shape[1]
         self.binned: Any = None
         if varies(design):
-            binning = {**_FIXED, "num_threads": threads_for(design.size)}
+            binning = {**FIXED, "num_threads": threads_for(design.size)}
             data = lightgbm.Dataset(design, params=binning, free_raw_data=True)
             self.binned = data.construct()
 
@@ -184,9 +189,9 @@ class _Grower:
         return Trees(self._booster, self.columns)
 
 
-def boost(design: Floats, loss: Loss, settings: TreeSettings, rounds: int, seed: int) -> Trees:
+def boost(data: TreeData, loss: Loss, settings: TreeSettings, rounds: int, seed: int) -> Trees:
     """Grow a fixed number of trees."""
-    grower = _Grower(TreeData(design), loss, settings, seed)
+    grower = _Grower(data, loss, settings, seed)
     grower.grow(rounds)
     return grower.trees
 

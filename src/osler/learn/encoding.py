@@ -17,6 +17,7 @@ RAREST_LEVEL = 5
 WINSOR = 0.005
 KNOTS = (0.05, 0.35, 0.65, 0.95)  # four knots: Harrell 2015, Regression Modeling Strategies, 2.4.6
 FEWEST_FOR_SPLINE = 8
+ROWS_FOR_SPLINES = 15  # per number: curves on fewer rows cost more than they show
 RAREST_INDICATOR = 5
 RARE_SHARE = 0.9  # a number this often at one value is a seldom finding, such as a mutated gene
 
@@ -66,8 +67,12 @@ class Encoding:
 
     @staticmethod
     def fit(frame: pl.DataFrame, named: bool, splines: bool = True) -> Encoding:
-        """Learn levels, ranges, knots and missingness from a frame out of `as_frame`."""
+        """Learn levels, ranges, knots and missingness from a frame out of `as_frame`.
+
+        Numbers get spline terms only where there are `ROWS_FOR_SPLINES` rows for each.
+        """
         schema = Schema.of(frame, named)
+        splines = splines and frame.height >= ROWS_FOR_SPLINES * schema.kinds.count(NUMBER)
         plans = tuple(
             _plan(series, kind, splines)
             for series, kind in zip(frame.get_columns(), schema.kinds, strict=True)
@@ -125,6 +130,15 @@ class Encoding:
     def linear_owner(self) -> Ints:
         """Input column of each column of the linear design."""
         return np.repeat(np.arange(len(self.plans)), [plan.linear_width for plan in self.plans])
+
+    @property
+    def linear_curved(self) -> Bools:
+        """Whether each column of the linear design is a curved term of a spline."""
+        kinds = [
+            [at and at <= max(len(plan.knots) - 2, 0) for at in range(plan.linear_width)]
+            for plan in self.plans
+        ]
+        return np.array([bool(one) for kind in kinds for one in kind], dtype=bool)
 
     @property
     def linear_rare(self) -> Bools:

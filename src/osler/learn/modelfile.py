@@ -19,7 +19,7 @@ from osler import __version__
 from osler.errors import Damaged, Fault, InputError
 from osler.model import digest_of
 
-MODEL_FORMAT_VERSION = 1
+MODEL_FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 SPEC = "model.json"
 ARRAYS = "arrays.npz"
@@ -115,7 +115,7 @@ def load_model(folder: str | Path, kind: str) -> Stored:
     Raises
     ------
     InputError
-        If there is no model, one of another kind, or one of a newer format.
+        If there is no model, one of another kind, or one of another format.
     Damaged
         If a file is missing, cut or changed.
     """
@@ -124,9 +124,11 @@ def load_model(folder: str | Path, kind: str) -> Stored:
         raise InputError(Fault("folder", "no model", f"a folder with {MANIFEST}"))
     manifest = _manifest(source)
     version = manifest.get("format_version")
-    if not isinstance(version, int) or version > MODEL_FORMAT_VERSION:
+    if version != MODEL_FORMAT_VERSION:
+        older = isinstance(version, int) and version < MODEL_FORMAT_VERSION
+        remedy = "fit the model again and save it" if older else "upgrade osler"
         raise InputError(
-            Fault(MANIFEST, f"format {version}", f"at most {MODEL_FORMAT_VERSION}", "upgrade osler")
+            Fault(MANIFEST, f"format {version}", f"format {MODEL_FORMAT_VERSION}", remedy)
         )
     claimed = manifest.pop("digest", None)
     if claimed != digest_of(manifest):

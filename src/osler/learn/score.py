@@ -1,8 +1,10 @@
-"""One score per row: a penalised linear and a boosted predictor, weighed by cross-fitting."""
+"""One score per row: linear, boosted and forest predictors, weighed by cross-fitting."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,17 @@ from osler.learn.boosting import (
 )
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
-from osler.learn.linear import ridge
+from osler.learn.forest import MOST_ROWS as MOST_FOREST_ROWS
+from osler.learn.forest import leaf_score, plant
 from osler.learn.losses import Bools, Floats, Ints, Loss
 from osler.learn.shrinkage import LinearFolds, Penalised, search_penalty
+from osler.learn.stacking import weigh
+from osler.learn.treesum import LeafMap, add_up
 
 MOST_LINEAR_ROWS = 50_000
+MOST_ROWS_FOR_SEEDS = 20_000
+SEEDS = 3
 SPREAD_ROWS = 1000
-DISAGREEMENT_PENALTY = 4.0
 
 
 @dataclass(frozen=True)
@@ -53,26 +59,25 @@ class Spread:
 
 @dataclass(frozen=True)
 class Score:
-    """A fitted score: ``intercept + w₁ (linear − its mean) + w₂ (trees − their mean)``.
+    """A fitted score: ``intercept + (linear − its mean) + (trees − their mean)``.
 
     Parameters
     ----------
     coefficients : shape (p_linear,)
-        Zero for columns left out.
+        The linear predictors' sum by their weights; zero for columns left out.
+    trees
+        The sum of all trees by their weights.
     means : shape (2,)
-        Of the linear and of the boosted predictor over the training rows.
-    weights : shape (2,)
-        Non-negative; learned on out-of-fold scores, so that they calibrate the slope as well.
+        Of the linear and of the trees' part over the training rows.
     shift : shape (p_linear,)
         Mean contribution of each linear design column; they add up to the linear mean.
     chosen
-        Settings that cross-validation chose, for the model's card.
+        What cross-validation chose, weights included, for the model's card.
     """
 
     coefficients: Floats
-    trees: Trees | None
+    trees: Trees
     means: Floats
-    weights: Floats
     intercept: float
     spread: Spread
     shift: Floats
@@ -80,39 +85,30 @@ class Score:
 
     def predict(self, designs: Designs) -> Floats:
         """Return the score of each row, shape (n,)."""
-        parts = _parts(self.coefficients, self.trees, designs, self.weights)
-        return np.asarray(self.intercept + (parts - self.means) @ self.weights)
+        linear = designs.times(self.coefficients) - self.means[0]
+        grown = self.trees.predict(designs.trees) - self.means[1] if self.trees.size else 0.0
+        return np.asarray(self.intercept + linear + grown)
 
     def contributions(self, designs: Designs) -> tuple[float, Floats]:
         """Return a base and what each input column adds to it, shape (n, p); exactly additive."""
         encoding = designs.encoding
         answer = np.zeros((designs.rows, len(encoding.plans)))
         base = self.intercept
-        if self.weights[0]:
-            for rows, design in designs.linear():
-                # The base is the mean, reached by spreading it over the columns.
-                effect = self.weights[0] * (design * self.coefficients - self.shift)
-                np.add.at(answer[rows].T, encoding.linear_owner, effect.T)
-        if self.weights[1] and self.trees is not None and designs.rows:
+        for rows, design in designs.linear():
+            # The base is the mean, reached by spreading it over the columns.
+            effect = design * self.coefficients - self.shift
+            np.add.at(answer[rows].T, encoding.linear_owner, effect.T)
+        if self.trees.size and designs.rows:
             values = self.trees.contributions(designs.trees)
-            np.add.at(answer.T, encoding.tree_owner, self.weights[1] * values[:, :-1].T)
-            base += self.weights[1] * float(values[0, -1] - self.means[1])
+            np.add.at(answer.T, encoding.tree_owner, values[:, :-1].T)
+            base += float(values[0, -1] - self.means[1])
         return float(base), answer
-
-
-def _parts(coefficients: Floats, trees: Trees | None, designs: Designs, weights: Floats) -> Floats:
-    parts = np.zeros((designs.rows, 2))
-    if weights[0]:
-        parts[:, 0] = designs.times(coefficients)
-    if weights[1] and trees is not None:
-        parts[:, 1] = trees.predict(designs.trees)
-    return parts
 
 
 def learn_score(
     designs: Designs, loss: Loss, fold: Ints, seed: int, clock: Clock
 ) -> tuple[Score, Floats]:
-    """Fit both predictors, weigh them on out-of-fold scores, and refit on all rows.
+    """Fit all predictors, weigh them on out-of-fold scores, and refit on all rows.
 
     Parameters
     ----------
@@ -124,29 +120,29 @@ def learn_score(
     The score, and every row's out-of-fold score (already weighed), shape (n,).
     """
     held = [fold == f for f in np.unique(fold)]
-    linear = _LinearPart(designs, loss, held, clock)
-    boosted = _boosted(designs.trees, loss, held, seed, clock)
-    out_of_fold = np.column_stack([_centred(linear.scores, held), _centred(boosted.scores, held)])
-    intercept, weights = weigh(out_of_fold, loss)
-    trees = None
-    if boosted.rounds and weights[1]:
-        trees = boost(designs.trees, loss, boosted.settings, boosted.rounds, seed)
-    coefficients = linear.coefficients
-    weights = np.array([weights[0], weights[1] if trees is not None else 0.0])
+    linear = _linear_parts(designs, loss, held, clock)
+    grown = _grown_parts(designs, loss, held, seed, clock)
+    parts: list[_LinearPart | _GrownPart] = [*linear, *grown]
+    out_of_fold = _centred(np.column_stack([part.scores for part in parts]), held)
+    intercept, weights = weigh(out_of_fold, loss, len(linear))
+    used = list(zip(linear, weights, strict=False))
+    coefficients = np.sum([weight * part.coefficients for part, weight in used], axis=0)
+    weight_of = dict(zip([part.name for part in grown], weights[len(linear) :], strict=True))
+    trees = _summed([(part, weight_of[part.name]) for part in grown], designs)
+    shift = designs.linear_mean() * coefficients
+    chosen = {
+        **{key: value for part in parts for key, value in part.chosen.items()},
+        "weight_linear": float(weights[: len(linear)].sum()),
+        **{f"weight_{name}": float(weight) for name, weight in weight_of.items()},
+    }
     score = Score(
         coefficients,
         trees,
-        _parts(coefficients, trees, designs, np.ones(2)).mean(axis=0),
-        weights,
+        np.array([shift.sum(), trees.predict(designs.trees).mean() if trees.size else 0.0]),
         intercept,
-        _spread(linear, boosted, weights, designs),
-        designs.linear_mean() * coefficients,
-        {
-            "penalty": linear.folds.penalty,
-            "rare_penalty": linear.folds.rare_penalty,
-            "rounds": boosted.rounds,
-            "leaves": boosted.settings.leaves,
-        },
+        _spread(parts, weights, designs, linear[-1].information),
+        shift,
+        chosen,
     )
     return score, intercept + out_of_fold @ weights
 
@@ -155,84 +151,188 @@ def _centred(scores: Floats, held: list[Bools]) -> Floats:
     """Take out each fold's own level, which partial likelihoods leave free."""
     centred = scores.copy()
     for h in held:
-        centred[h] -= scores[h].mean()
+        centred[h] -= scores[h].mean(axis=0)
     return centred
 
 
 class _LinearPart:
-    """The linear predictor on at most `MOST_LINEAR_ROWS` rows, evenly taken."""
+    """A linear predictor on at most `MOST_LINEAR_ROWS` rows, evenly taken.
 
-    def __init__(self, designs: Designs, loss: Loss, held: list[Bools], clock: Clock) -> None:
+    Parameters
+    ----------
+    columns : shape (p_linear,)
+        Which columns of the design it may use.
+    """
+
+    def __init__(
+        self, name: str, designs: Designs, loss: Loss, held: list[Bools], clock: Clock,
+        columns: Bools,
+    ) -> None:  # fmt: skip
         stride = -(-designs.rows // MOST_LINEAR_ROWS)
         used = np.zeros(designs.rows, dtype=bool)
         used[::stride] = True
         design = designs.every(stride)
         used_loss = loss if stride == 1 else loss.subset(used)
-        rare = designs.encoding.linear_rare
-        self.folds: LinearFolds = search_penalty(
-            design, used_loss, [h[used] for h in held], rare, clock
+        kept = np.flatnonzero(columns)
+        rare = designs.encoding.linear_rare[kept]
+        self.name = name
+        folds: LinearFolds = search_penalty(
+            design[:, kept], used_loss, [h[used] for h in held], rare, clock
         )
-        final: Penalised = self.folds.refit(design, used_loss, rare)
-        self.coefficients = final.full(design.shape[1])
-        self.information = final.information(design, used_loss)
-        each = np.stack([fit.full(design.shape[1]) for fit in self.folds.fits], axis=1)
+        final: Penalised = folds.refit(design[:, kept], used_loss, rare)
+        self.coefficients = _placed(final, kept, len(columns))
+        within, covariance = final.information(design[:, kept], used_loss)
+        self.information = kept[within], covariance
+        self._each = np.stack([_placed(fit, kept, len(columns)) for fit in folds.fits], axis=1)
         self.scores = np.zeros(designs.rows)
-        for h, scores in zip(held, designs.times(each).T, strict=True):
+        for h, scores in zip(held, designs.times(self._each).T, strict=True):
             self.scores[h] = scores[h]
+        self.chosen = {
+            f"penalty_{name}": folds.penalty,
+            f"rare_penalty_{name}": folds.rare_penalty,
+        }
+
+    def by_fold(self, linear: Floats, trees: Floats) -> Floats:
+        """Return the scores that each fold's fit gives rows of the designs, shape (folds, n)."""
+        del trees
+        return np.asarray((linear @ self._each).T)
+
+
+def _placed(fit: Penalised, kept: Ints, width: int) -> Floats:
+    coefficients = np.zeros(width)
+    coefficients[kept] = fit.full(len(kept))
+    return coefficients
+
+
+def _linear_parts(
+    designs: Designs, loss: Loss, held: list[Bools], clock: Clock
+) -> list[_LinearPart]:
+    """Return the linear predictor with straight lines and, where there are any, with curves."""
+    curved = designs.encoding.linear_curved
+    everything = np.ones(len(curved), dtype=bool)
+    parts = [_LinearPart("straight", designs, loss, held, clock, ~curved)]
+    if curved.any():
+        parts.append(_LinearPart("curved", designs, loss, held, clock, everything))
+    return parts
+
+
+@dataclass(frozen=True)
+class _GrownPart:
+    """Trees of one kind: how they did out of fold, and how to grow them on all rows."""
+
+    name: str
+    scores: Floats
+    folds: tuple[Trees, ...]
+    rounds: int | None
+    grow: Callable[[], list[Trees]]
+    leaf: LeafMap
+    chosen: dict[str, Any]
+
+    def by_fold(self, linear: Floats, trees: Floats) -> Floats:
+        """Return the scores that each fold's trees give rows of the designs, shape (folds, n)."""
+        del linear
+        return np.stack([each.predict(trees, 0, self.rounds) for each in self.folds])
+
+
+def _grown_parts(
+    designs: Designs, loss: Loss, held: list[Bools], seed: int, clock: Clock
+) -> list[_GrownPart]:
+    data = [TreeData(designs.trees[~h]) for h in held]
+    everything = cache(lambda: TreeData(designs.trees))
+    parts = [_boosted(designs.trees, loss, held, seed, clock, data, everything)]
+    if designs.rows <= MOST_FOREST_ROWS and not clock.past(0.7):
+        parts.append(_forest(designs.trees, loss, held, seed, data, everything))
+    return [part for part in parts if part.rounds != 0]
 
 
 def _boosted(
-    design: Floats, loss: Loss, held: list[Bools], seed: int, clock: Clock
-) -> BoostedFolds:
-    data = [TreeData(design[~h]) for h in held]
-    grown = [
+    design: Floats,
+    loss: Loss,
+    held: list[Bools],
+    seed: int,
+    clock: Clock,
+    data: list[TreeData],
+    everything: Callable[[], TreeData],
+) -> _GrownPart:
+    grown: list[BoostedFolds] = [
         boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7), data)
         for number, settings in enumerate(settings_for(*design.shape))
         if number == 0 or not clock.past(0.5)
     ]
-    return min(grown, key=lambda result: result.held_out_loss)
+    best = min(grown, key=lambda result: result.held_out_loss)
+    seeds = range(seed, seed + (SEEDS if len(design) <= MOST_ROWS_FOR_SEEDS else 1))
+
+    def grow() -> list[Trees]:
+        return [boost(everything(), loss, best.settings, best.rounds, each) for each in seeds]
+
+    return _GrownPart(
+        "boosted",
+        best.scores,
+        best.trees,
+        best.rounds,
+        grow,
+        lambda leaves: leaves,
+        {"rounds": best.rounds, "leaves": best.settings.leaves},
+    )
 
 
-def weigh(scores: Floats, loss: Loss) -> tuple[float, Floats]:
-    """Return an intercept and non-negative weights of two scores that minimise the loss.
+def _forest(
+    design: Floats,
+    loss: Loss,
+    held: list[Bools],
+    seed: int,
+    data: list[TreeData],
+    everything: Callable[[], TreeData],
+) -> _GrownPart:
+    columns = design.shape[1]
+    scores = np.zeros(len(design))
+    folds = []
+    for h, part in zip(held, data, strict=True):
+        inside = loss.subset(~h)
+        planted = plant(part, inside, int(np.sum(~h)), seed)
+        folds.append(add_up([(planted, _leaf_map(inside))], columns))
+        scores[h] = folds[-1].predict(design[h])
+    return _GrownPart(
+        "forest",
+        scores,
+        tuple(folds),
+        None,
+        lambda: [plant(everything(), loss, len(design), seed)],
+        _leaf_map(loss),
+        {},
+    )
 
-    Weights are drawn a little towards each other, since the two scores are much alike.
 
-    References
-    ----------
-    Breiman 1996, Machine Learning 24:49-64 (non-negative stacking).
-    """
-    half = scores / 2
-    pair = np.column_stack([half.sum(axis=1), half[:, 0] - half[:, 1]])
-    tiny = 1e-6
-    both = ridge(pair, loss, np.array([tiny, DISAGREEMENT_PENALTY]))
-    weights = np.array([both.coefficients.sum(), both.coefficients[0] - both.coefficients[1]]) / 2
-    candidates: list[tuple[float, Floats]] = [(both.intercept, weights)]
-    for alone in range(2):
-        fit = ridge(scores[:, [alone]], loss, np.array([tiny]))
-        single = np.zeros(2)
-        single[alone] = fit.coefficients[0]
-        candidates.append((fit.intercept, single))
-    none = ridge(np.zeros((len(scores), 1)), loss, np.array([1.0]))
-    candidates.append((none.intercept, np.zeros(2)))
-    allowed = [(i, w) for i, w in candidates if (w >= 0).all()]
-    if (weights >= 0).all():
-        return candidates[0]
-    return min(allowed, key=lambda iw: loss.value(iw[0] + scores @ iw[1]))
+def _leaf_map(loss: Loss) -> LeafMap:
+    return lambda leaves: leaf_score(loss, leaves)
+
+
+def _summed(parts: list[tuple[_GrownPart, float]], designs: Designs) -> Trees:
+    """Grow every kind of trees that has a weight on all rows, and add them up."""
+    terms: list[tuple[Trees, LeafMap]] = []
+    for part, weight in parts:
+        if weight:
+            grown = part.grow()
+            terms += [(trees, _scaled(part.leaf, weight / len(grown))) for trees in grown]
+    return add_up(terms, designs.trees.shape[1])
+
+
+def _scaled(leaf: LeafMap, weight: float) -> LeafMap:
+    return lambda leaves: weight * leaf(leaves)
 
 
 def _spread(
-    linear: _LinearPart, boosted: BoostedFolds, weights: Floats, designs: Designs
+    parts: Sequence[_LinearPart | _GrownPart],
+    weights: Floats,
+    designs: Designs,
+    information: tuple[Ints, Floats],
 ) -> Spread:
-    columns, covariance = linear.information
+    columns, covariance = information
     stride = max(1, designs.rows // SPREAD_ROWS)
-    x = designs.every(stride)
-    scores = []
-    for fit, trees in zip(linear.folds.fits, boosted.trees, strict=True):
-        score = weights[0] * (x @ fit.full(x.shape[1]))
-        if weights[1] and boosted.rounds:
-            score = score + weights[1] * trees.predict(designs.trees[::stride], 0, boosted.rounds)
-        scores.append(score - score.mean())
+    x, z = designs.every(stride), designs.trees[::stride]
+    each = [w * part.by_fold(x, z) for part, w in zip(parts, weights, strict=True) if w]
+    scores = np.sum(each, axis=0)
+    scores = scores - scores.mean(axis=1, keepdims=True)
     groups = len(scores)
     jackknife = (groups - 1) / groups * np.sum((scores - np.mean(scores, axis=0)) ** 2, axis=0)
     shape = np.sum((x[:, columns] @ covariance) * x[:, columns], axis=1)

@@ -13,7 +13,7 @@ from osler.learn.modelfile import Stored
 from osler.learn.score import Score, Spread
 from osler.learn.timed import TimedScore
 
-_ARRAYS = ("coefficients", "means", "weights", "shift")
+_ARRAYS = ("coefficients", "means", "shift")
 _TIMED = ("cuts", "slopes", "columns", "centre", "coefficients", "covariances")
 
 
@@ -24,13 +24,13 @@ def put_score(score: Score, name: str, into: Stored) -> None:
         "floor": score.spread.floor,
         "scale": score.spread.scale,
         "chosen": score.chosen,
-        "trees": score.trees is not None,
+        "trees": score.trees.size > 0,
     }
     for part in _ARRAYS:
         into.arrays[f"{name}_{part}"] = getattr(score, part)
     into.arrays[f"{name}_columns"] = score.spread.columns
     into.arrays[f"{name}_covariance"] = score.spread.covariance
-    if score.trees is not None:
+    if score.trees.size:
         into.texts[f"{name}_trees"] = score.trees.to_text()
 
 
@@ -51,9 +51,10 @@ def get_score(stored: Stored, name: str, encoding: Encoding) -> Score:
             stored.arrays[f"{name}_columns"].astype(np.int64),
             stored.arrays[f"{name}_covariance"],
         )
-        trees = None
+        columns = len(encoding.tree_owner)
+        trees = Trees(None, columns)
         if spec["trees"]:
-            trees = Trees.from_text(stored.texts[f"{name}_trees"], len(encoding.tree_owner))
+            trees = Trees.from_text(stored.texts[f"{name}_trees"], columns)
         width = len(encoding.linear_owner)
         kept = len(spread.columns)
         if arrays["coefficients"].shape != (width,) or spread.covariance.shape != (kept, kept):

@@ -131,9 +131,7 @@ class Risk(Parameters):
     @property
     def chosen(self) -> dict[str, Any]:
         """What cross-fitting chose: weights, penalties, trees."""
-        score = self._ready().score
-        weights = {"weight_linear": score.weights[0], "weight_boosted": score.weights[1]}
-        return {**score.chosen, **{name: float(value) for name, value in weights.items()}}
+        return dict(self._ready().score.chosen)
 
     def predict_proba(self, X: Any) -> Floats:
         """Return the chances of 0 and of 1, shape (n, 2)."""

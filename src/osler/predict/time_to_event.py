@@ -231,8 +231,6 @@ class TimeToEvent(Parameters):
         return {
             cause + 1: {
                 **timed.score.chosen,
-                "weight_linear": float(timed.score.weights[0]),
-                "weight_boosted": float(timed.score.weights[1]),
                 "slopes": timed.slopes.tolist(),
                 "cuts": timed.cuts.tolist(),
             }
