@@ -208,9 +208,9 @@ def _gathered(read: list[tuple[tuple[int, ...], bool, bool]]) -> Genotypes:
     ploidy = max((len(alleles) for alleles, _, _ in read), default=1)
     alleles = [(*own, *(ABSENT,) * (ploidy - len(own))) for own, _, _ in read]
     highest = max((max(own) for own in alleles), default=0)
-    kind = np.int8 if highest <= np.iinfo(np.int8).max else np.int16
+    numbers = np.array(alleles, np.int16).reshape(len(read), ploidy)
     return Genotypes(
-        np.array(alleles, kind).reshape(len(read), ploidy),
+        numbers.astype(np.int8) if highest <= np.iinfo(np.int8).max else numbers,
         np.array([is_phased for _, is_phased, _ in read], np.bool_),
         sum(wrong for _, _, wrong in read),
     )

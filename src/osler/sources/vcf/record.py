@@ -97,12 +97,16 @@ class Record:
             bool(self.alternates) or self.end > self.position + len(self.reference) - 1
         )
 
+    @property
+    def format_keys(self) -> tuple[bytes, ...]:
+        """The keys of the column FORMAT."""
+        return tuple(self._fields[8].split(b":")) if len(self._fields) > 9 else ()
+
     @cached_property
     def columns(self) -> Columns:
         """The sample columns."""
-        has_samples = len(self._fields) > 9
-        keys = tuple(self._fields[8].split(b":")) if has_samples else ()
-        return Columns(self._fields[9] if has_samples else b"", keys, self._n)
+        region = self._fields[9] if len(self._fields) > 9 else b""
+        return Columns(region, self.format_keys, self._n)
 
     @cached_property
     def genotypes(self) -> Genotypes:

@@ -1,0 +1,94 @@
+"""Where the positions of the definitions are in GRCh37.
+
+pypgx's table of variants has both builds for most positions. Another position is as far from its
+GRCh38 place as its neighbours in the table are, where all neighbours near it agree; where they do
+not, it has no place in GRCh37 and counts as not assayed. Whether a place is right shows again when
+a file is read: its reference alleles must be those of the definition.
+
+Source: pypgx, table `variant-table` (release table `pypgx/variant-table`); Lee et al. 2022, PLOS
+ONE 17:e0272129, doi:10.1371/journal.pone.0272129.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from osler.genome.pgx.nouns import Position
+from osler.knowledge import Release
+
+TABLE = "pypgx/variant-table"
+# Farther than this, a neighbour says nothing of where a position is.
+MOST_NEIGHBOUR_BASES = 250_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in GRCh37.
+
+    Attributes
+    ----------
+    reference
+        Its reference allele there, which differs from that of GRCh38 at a few positions.
+    derived
+        Not in the table, but told by its neighbours.
+    """
+
+    position: int
+    reference: str
+    derived: bool = False
+
+
+@dataclass(frozen=True)
+class PositionMap:
+    """Places in GRCh37 by chromosome (without `chr`) and position in GRCh38.
+
+    Attributes
+    ----------
+    known
+        Position in GRCh37 and, for single bases, the reference allele there.
+    """
+
+    known: Mapping[str, Mapping[int, tuple[int, str]]]
+    _sorted: dict[str, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, release: Release) -> PositionMap:
+        """Read the table of a release; a release without it knows no place."""
+        if TABLE not in release.names(TABLE):
+            return cls({})
+        known: dict[str, dict[int, tuple[int, str]]] = {}
+        for row in csv.DictReader(io.StringIO(release.read(TABLE).decode())):
+            if row["GRCh37Position"].isdigit() and row["GRCh38Position"].isdigit():
+                place = (int(row["GRCh37Position"]), row["GRCh37Allele"])
+                known.setdefault(row["Chromosome"], {})[int(row["GRCh38Position"])] = place
+        return cls(known)
+
+    def of(self, position: Position) -> Place | None:
+        """Return where a position is in GRCh37; None where that is not known."""
+        chromosome = position.chromosome.removeprefix("chr")
+        known = self.known.get(chromosome, {})
+        reference = position.alleles[0]
+        if position.position in known:
+            place, allele = known[position.position]
+            swapped = len(reference) == len(allele) == 1 and allele in position.alleles
+            return Place(place, allele if swapped else reference)
+        offsets = self._offsets(chromosome, position.position)
+        if len(offsets) != 1:
+            return None
+        return Place(position.position + offsets.pop(), reference, derived=True)
+
+    def _offsets(self, chromosome: str, position: int) -> set[int]:
+        """Return how far the nearest neighbours on either side are from their own place."""
+        known = self.known.get(chromosome, {})
+        if chromosome not in self._sorted:
+            self._sorted[chromosome] = sorted(known)
+        listed = self._sorted[chromosome]
+        at = bisect_left(listed, position)
+        beside = [one for one in listed[max(at - 1, 0) : at + 1] if one != position]
+        return {
+            known[one][0] - one for one in beside if abs(one - position) <= MOST_NEIGHBOUR_BASES
+        }
