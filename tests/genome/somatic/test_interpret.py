@@ -129,6 +129,14 @@ def test_an_altered_gene_is_altered_whatever_the_list_says() -> None:
     assert unaltered.silent == 1
 
 
+@pytest.mark.parametrize("call", ["neutral", "gain", "loss", "loss of heterozygosity"])
+def test_a_copy_more_or_less_does_not_alter_a_gene(call: str) -> None:
+    """Only amplification and deletion of both copies do."""
+    copies = [Alteration("PIK3CA", AlterationKind.COPY_NUMBER, call=call)]
+    result = interpreted(copy_number=copies, assayed_genes=frozenset({"PIK3CA"}))
+    assert {one.gene: one.status for one in result.genes}["PIK3CA"] is Status.NEGATIVE
+
+
 def test_variants_without_annotation_make_no_gene_negative() -> None:
     """A test whose variants were not annotated shows nothing of a gene."""
     result = interpreted(assayed_genes=frozenset({"PIK3CA"}), annotated=False)

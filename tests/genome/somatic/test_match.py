@@ -56,6 +56,8 @@ HER2 = Alteration("ERBB2", AlterationKind.RECEPTOR, call="positive")
         (fusion("KIF5B", "ALK"), "ALK ALK FUSIONS", VariantMatch.FUSION_ANY),
         (fusion("", "ALK"), "ALK ALK FUSIONS", VariantMatch.FUSION_ANY),
         (fusion("BCR", "ABL1"), "ABL1 BCR-ABL", VariantMatch.FUSION),
+        (fusion("NPM1", "ALK"), "ALK NPM-ALK", VariantMatch.FUSION),
+        (fusion("NTRK1", "TPM3"), "NTRK1 TPM3-NTRK1", VariantMatch.FUSION),
         (fusion("TPM3", "NTRK1"), "NTRK1 TPM3-NTRK1", VariantMatch.FUSION),
         (
             small("TP53", "p.R213*", "Nonsense_Mutation"),
@@ -100,6 +102,9 @@ def test_a_match_says_how_specific_it_is(
         # Nobody showed that this one activates.
         (small("CTNNB1", "p.A20V"), "CTNNB1 Activating Mutation"),
         (fusion("EML4", "NTRK3"), "ALK ALK FUSIONS"),
+        # The same words in a partner's gene.
+        (small("BCR", "p.T315I"), "ABL1 BCR-ABL T315I"),
+        (copies("EML4", "amplification"), "ALK EML4-ALK and AMPLIFICATION"),
     ],
     ids=str,
 )
@@ -114,6 +119,15 @@ def test_a_combination_needs_all_its_parts() -> None:
     assert matched(change)["ABL1 BCR-ABL T315I"] is VariantMatch.PART
     assert matched(change, fused)["ABL1 BCR-ABL T315I"] is VariantMatch.SAME_CHANGE
     assert "ABL1 BCR-ABL E255K" not in matched(change, fused)
+
+
+def test_a_combination_is_of_its_own_gene() -> None:
+    """BRAF V600E with another gene amplified is not BRAF V600E and amplification."""
+    change, name = small("BRAF", "p.V600E"), "BRAF V600E and AMPLIFICATION"
+    own, other = copies("BRAF", "amplification"), copies("ERBB2", "amplification")
+    assert matched(change, own)[name] is VariantMatch.SAME_CHANGE
+    assert matched(change, other)[name] is VariantMatch.PART
+    assert name not in matched(other, change)
 
 
 def test_a_fusion_alone_does_not_bring_its_resistance_mutations() -> None:

@@ -20,6 +20,9 @@ _TESTABLE = frozenset(Kind) - {
     Kind.UNREAD,
 }
 
+# Copy-number calls that leave a gene as it was, or that half a genome may have.
+_NOT_ALTERED = frozenset({"neutral", "gain", "loss", "loss of heterozygosity"})
+
 
 class Status(StrEnum):
     """What is known of a gene in a tumour."""
@@ -89,7 +92,7 @@ def _altered(everything: Sequence[Alteration]) -> set[str]:
             continue
         if one.kind in {AlterationKind.WILD_TYPE, AlterationKind.RECEPTOR}:
             continue
-        if one.call in {"neutral", "gain", "loss"}:
+        if one.call in _NOT_ALTERED:
             continue
         found.update(one.partners or (one.gene,))
     return found

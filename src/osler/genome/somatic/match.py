@@ -71,8 +71,17 @@ def _candidates(alteration: Alteration, civic: Civic) -> list[CivicVariant]:
     listed = [variant for gene in genes for variant in civic.by_gene.get(gene, ())]
     if alteration.place is not None:
         listed += civic.by_place.get(alteration.place, ())
-    by_number = {variant.number: variant for variant in listed}
+    by_number = {one.number: one for one in listed if _about(alteration, one)}
     return [one for number, one in by_number.items() if number in civic.evidence]
+
+
+def _about(alteration: Alteration, variant: CivicVariant) -> bool:
+    """Tell whether a variant is of the alteration's gene; one of a fusion is of either partner."""
+    return (
+        alteration.kind is AlterationKind.FUSION
+        or alteration.gene == variant.gene
+        or (alteration.place is not None and alteration.place in variant.places)
+    )
 
 
 def _fit(
@@ -84,7 +93,7 @@ def _fit(
     best = _best(own)
     if best is None or len(groups) == 1:
         return best
-    others = [one for one in tumour if one != alteration]
+    others = [one for one in tumour if one != alteration and _about(one, variant)]
     rest = [
         _best(_group(other, group, variant, civic) for other in others)
         for group, fitted in zip(groups, own, strict=True)
@@ -324,16 +333,18 @@ def _fusion(alteration: Alteration, pattern: Pattern, variant: CivicVariant) -> 
         return None
     if not pattern.partners:
         return VariantMatch.FUSION_ANY if variant.gene in alteration.partners else None
-    named = {_same_gene(one, variant.gene) for one in pattern.partners}
-    if named != set(alteration.partners):
+    first, second = pattern.partners
+    given = alteration.partners
+    either = (given, given[::-1])
+    if not any(_is_gene(first, one) and _is_gene(second, two) for one, two in either):
         return None
     # Which exons are joined is not compared: files rarely tell.
     return VariantMatch.FUSION_ANY if pattern.text else VariantMatch.FUSION
 
 
-def _same_gene(partner: str, gene: str) -> str:
-    """Write a partner as its gene's symbol: CIViC names ABL1's fusion `BCR-ABL`."""
-    return gene if gene.startswith(partner) and gene[len(partner) :].isdigit() else partner
+def _is_gene(named: str, gene: str) -> bool:
+    """Compare a partner as CIViC names it with a symbol: the ABL of `BCR-ABL` is ABL1."""
+    return gene == named or (gene.startswith(named) and gene[len(named) :].isdigit())
 
 
 def _receptor(alteration: Alteration, pattern: Pattern) -> VariantMatch | None:
