@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from osler.report import genome
 from osler.report.names import words
 from osler.report.numbers import as_dict, dicts, finite, plain, texts, years
-from osler.report.patient import evidence_words, finding_value, is_final, may_speak, summary_of
+from osler.report.patient import evidence_words, finding_value, is_final, predictions, summary_of
 
 SUBJECTS = "urn:osler:subject"
 SHA256 = "urn:osler:sha256"
@@ -23,6 +24,10 @@ ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 AGENT_TYPES = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 ENTITY_SOURCE = "source"
 RESEARCH_ONLY = "Research use; not a medical device."
+# What a result implies for treatment is told in words: the Genomics Reporting guide leaves
+# implications without a value (http://hl7.org/fhir/uv/genomics-reporting/STU2/).
+WITHOUT_VALUE = ("drug advice", "standard dose by genotype")
+UNKNOWN_VALUE = {"coding": [{"system": ABSENT, "code": "unknown", "display": "Unknown"}]}
 
 Json = dict[str, Any]
 
@@ -100,10 +105,18 @@ def _diagnostic(
     report: Mapping[str, Any], patient: Json, observations: list[Json], made: _Bundle
 ) -> Json:
     summary = summary_of(report)
-    sentences = [*texts(summary.get("sentence")), *texts(report.get("warnings")), RESEARCH_ONLY]
+    told = [line if line.endswith((".", "…")) else f"{line}." for line in genome.headlines(report)]
+    sentences = [
+        *texts(summary.get("sentence")),
+        *told,
+        *texts(report.get("warnings")),
+        RESEARCH_ONLY,
+    ]
+    speaks = any(is_final(finding) for finding in dicts(report.get("findings")))
+    named = "Prognosis" if predictions(report) else "Patient report"
     content: Json = {
-        "status": "final" if may_speak(report) else "partial",
-        "code": {"text": plain(report.get("title") or "Prognosis")},
+        "status": "final" if speaks else "partial",
+        "code": {"text": plain(report.get("title") or named)},
         "subject": patient,
         "effectiveDateTime": made.moment,
         "issued": made.moment,
@@ -127,6 +140,9 @@ def _observation(finding: Mapping[str, Any], patient: Json, moment: str) -> Json
     if final:
         content.update(_value(finding))
         notes += _reasons(finding)
+    elif finding.get("kind") in genome.KINDS:
+        content["status"] = "final"
+        content["dataAbsentReason"] = UNKNOWN_VALUE
     else:
         content["dataAbsentReason"] = {
             "coding": [{"system": ABSENT, "code": "not-performed", "display": "Not Performed"}],
@@ -139,6 +155,8 @@ def _observation(finding: Mapping[str, Any], patient: Json, moment: str) -> Json
 
 def _value(finding: Mapping[str, Any]) -> Json:
     value = finite(finding.get("value"))
+    if finding.get("kind") in WITHOUT_VALUE:
+        return {}
     if value is None:
         return {"valueString": finding_value(finding) or plain(finding.get("value"))}
     unit = finding.get("unit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *SCORE_KINDS))
 
 MOST_DRUGS = 6
 MOST_NAMES = 60
+MOST_LETTERS = 260
+# Where CPIC's recommendations turn from what to do to what else to think of.
+CONSIDERATIONS = "\nOther Considerations"
 # Matches of the alteration itself; every other one speaks of more than what was found.
 ITSELF = (
     "same protein change",
@@ -146,7 +150,7 @@ def drugs(report: Json) -> dict[str, Any] | None:
         "release": maybe(known.get("release")),
         "date": day(known.get("date")) if known.get("date") else "",
         "reported": day(section.get("reported")) if section.get("reported") else "",
-        "advice": [_advice(entry) for entry in dicts(section.get("advice"))],
+        "advice": _by_drug([_advice(entry) for entry in dicts(section.get("advice"))]),
         "usual": texts(section.get("usual")),
         "no_recommendation": texts(section.get("no_recommendation")),
         "not_advised": [
@@ -164,13 +168,35 @@ def drugs(report: Json) -> dict[str, Any] | None:
     }
 
 
+def _by_drug(advice: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put the advice on one drug together, which differs by whom it is for."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in advice:
+        found.setdefault(one["drug"], []).append(one)
+    return [
+        {
+            "drug": drug,
+            "genes": listed[0]["genes"],
+            "caveats": list(dict.fromkeys(line for one in listed for line in one["caveats"])),
+            "sources": list(dict.fromkeys(one["source_line"] for one in listed)),
+            "parts": listed,
+        }
+        for drug, listed in found.items()
+    ]
+
+
 def _advice(entry: Json) -> dict[str, Any]:
+    text, _, considerations = str(entry.get("recommendation") or "").partition(CONSIDERATIONS)
+    date = f" of {entry['date']}" if entry.get("date") else ""
+    strength = [maybe(entry.get("source")), maybe(entry.get("classification"))]
+    cited = [maybe(entry.get("citation")), f"{maybe(entry.get('table'))}{date}"]
     return {
         "drug": plain(entry.get("drug")),
-        "populations": [one for one in texts(entry.get("populations")) if one != "general"],
-        "strength": maybe(entry.get("classification")),
-        "source": maybe(entry.get("source")),
-        "recommendation": texts(str(entry.get("recommendation") or "").split("\n")),
+        "whom": "; ".join(one for one in texts(entry.get("populations")) if one != "general"),
+        "strength": " · ".join(one for one in strength if one),
+        "short": first_sentences(text),
+        "recommendation": [line for line in texts(text.split("\n")) if line.strip()],
+        "considerations": " ".join(considerations.split()),
         "implications": texts(entry.get("implications")),
         "branches": [
             {"when": plain(one.get("when")), "what": plain(one.get("what"))}
@@ -185,9 +211,26 @@ def _advice(entry: Json) -> dict[str, Any]:
             for one in dicts(entry.get("genes"))
         ],
         "caveats": texts(entry.get("caveats")),
-        "citation": maybe(entry.get("citation")),
-        "table": f"{maybe(entry.get('table'))} of {maybe(entry.get('date'))}",
+        "source_line": " · ".join(one for one in cited if one),
     }
+
+
+def first_sentences(text: str, most_letters: int = MOST_LETTERS) -> str:
+    """Return the first sentence, and the next ones as long as all of it stays short.
+
+    What is left out is marked, since it may be what deviates.
+
+    Examples
+    --------
+    >>> first_sentences("Avoid it. Use another. " + "And so on" * 40)
+    'Avoid it. Use another. …'
+    """
+    shown = ""
+    for sentence in re.findall(r".+?[.!?](?=\s|$)|.+$", " ".join(text.split())):
+        if shown and len(shown) + len(sentence) > most_letters:
+            return f"{shown} …"
+        shown = f"{shown} {sentence.strip()}".strip()
+    return shown
 
 
 def _gene(entry: Json) -> dict[str, Any]:
@@ -258,5 +301,5 @@ def headlines(report: Json) -> list[str]:
     if advice is not None:
         for one in advice["advice"]:
             genes = ", ".join(f"{gene['gene']} {gene['phenotype']}" for gene in one["genes"])
-            lines.append(f"{one['drug']} ({genes}): {' '.join(one['recommendation'])}")
+            lines.append(f"{one['drug']} ({genes}): {one['parts'][0]['short']}")
     return lines

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from osler.report import genome
 from osler.report.flow import flow
 from osler.report.metrics import main_rows, models
 from osler.report.names import cause_words, causes_of, words
 from osler.report.numbers import UNKNOWN, as_dict, dicts, plain, share_of_100, texts, whole
-from osler.report.patient import free_of_100, is_final, summary_of
+from osler.report.patient import free_of_100, is_final, predictions, summary_of
 from osler.report.study import verdict
 
 MOST_LINES = 30
 MOST_STEPS = 8
 MOST_METRICS = 6
 MOST_CAVEATS = 3
+MOST_HEADLINES = 12
 WIDTH = 100
 
 
@@ -67,7 +69,11 @@ def patient_text(report: Mapping[str, Any]) -> str:
         ]
         told.append(f"{free_of_100(horizon)} neither")
         lines.append(f"  {plain(horizon.get('label'))}, out of 100: {'; '.join(told)}")
-    for finding in dicts(report.get("findings")):
+    lines += genome.headlines(report)[:MOST_HEADLINES]
+    more = len(genome.headlines(report)) - MOST_HEADLINES
+    if more > 0:
+        lines.append(f"and {more} more of the genome in the report")
+    for finding in predictions(report):
         if not is_final(finding):
             why = " ".join(texts(finding.get("caveats"))[:1])
             lines.append(f"Abstained: {plain(finding.get('statement'))} {why}".rstrip())
