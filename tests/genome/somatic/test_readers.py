@@ -400,9 +400,9 @@ def test_fusions_are_read(
 
 def test_a_bad_fusion_is_told_and_the_rest_kept(tmp_path: Path) -> None:
     """One row that cannot be read is noted; a file of nothing else is refused."""
-    measured = read_fusions(table(tmp_path, "FusionGene", "EML4--ALK", "--"))
+    measured = read_fusions(table(tmp_path, "FusionGene", "EML4--ALK", "--", "EML4--ALK\tmore"))
     assert len(measured.of("x")) == 1
-    assert measured.notes[0].startswith("1 fusions")
+    assert measured.notes[0].startswith("2 fusions")
     with pytest.raises(InputError):
         read_fusions(table(tmp_path, "FusionGene", "--"))
     with pytest.raises(InputError):

@@ -91,17 +91,18 @@ def read_copy_number(path: Path, build: str | None, civic: Civic) -> Measured:
     InputError
         If columns are absent, or no row can be read.
     """
-    columns, rows = _table(path)
+    sheet = _table(path)
+    columns = sheet.columns
     if all(name in columns for name in _SEGMENT):
-        return _segments(path, columns, rows, build, civic)
+        return _segments(path, sheet, build, civic)
     gene, call = _one_of(columns, _GENE), _one_of(columns, _CALL)
     if gene is None or call is None:
         expected = "columns gene and call, or Chromosome, Start, End, nMajor and nMinor"
         raise InputError(Fault(path.name, "other columns", expected))
     sample = _one_of(columns, _SAMPLE)
     found: dict[str, list[Alteration]] = defaultdict(list)
-    bad = 0
-    for row in rows:
+    bad = sheet.bad
+    for row in sheet.rows:
         said = _CALLS.get(_call_text(row[call]))
         if said is None or not row[gene]:
             bad += 1
@@ -138,18 +139,12 @@ class _Segment:
         return self.end - self.start + 1
 
 
-def _segments(
-    path: Path,
-    columns: Mapping[str, str],
-    rows: Iterator[dict[str, str]],
-    build: str | None,
-    civic: Civic,
-) -> Measured:
-    sample = _one_of(columns, _SAMPLE)
+def _segments(path: Path, sheet: _Sheet, build: str | None, civic: Civic) -> Measured:
+    sample = _one_of(sheet.columns, _SAMPLE)
     found: dict[str, list[_Segment]] = defaultdict(list)
-    bad = 0
-    for row in rows:
-        segment = _segment(row, columns)
+    bad = sheet.bad
+    for row in sheet.rows:
+        segment = _segment(row, sheet.columns)
         if segment is None:
             bad += 1
         else:
@@ -223,7 +218,8 @@ def read_fusions(path: Path) -> Measured:
     InputError
         If there is no such column, or no fusion can be read.
     """
-    columns, rows = _table(path)
+    sheet = _table(path)
+    columns = sheet.columns
     one = _one_of(columns, _FUSION)
     pair = next((names for names in _PAIRS if all(name in columns for name in names)), None)
     if one is None and pair is None:
@@ -231,8 +227,8 @@ def read_fusions(path: Path) -> Measured:
         raise InputError(Fault(path.name, "other columns", expected))
     sample = _one_of(columns, _SAMPLE)
     found: dict[str, list[Alteration]] = defaultdict(list)
-    bad = 0
-    for row in rows:
+    bad = sheet.bad
+    for row in sheet.rows:
         genes = _partners(row[one]) if one else _both(row, columns, pair or ())
         if genes is None:
             bad += 1
@@ -298,23 +294,25 @@ def read_assayed(path: Path) -> frozenset[str]:
     return frozenset(genes)
 
 
-def _table(path: Path) -> tuple[dict[str, str], Iterator[dict[str, str]]]:
-    """Return the columns by their plain names, and the rows."""
+@dataclass(frozen=True)
+class _Sheet:
+    """A table: its columns by their plain names, its rows, and how many lines were none."""
+
+    columns: Mapping[str, str]
+    rows: Iterator[dict[str, str]]
+    bad: int
+
+
+def _table(path: Path) -> _Sheet:
     report = LoadReport()
     batches = list(read_delimited(path, report, batch_rows=_MOST_ROWS, dialect=Dialect("\t", "#")))
-    if report.refused:
-        raise InputError(
-            Fault(path.name, f"{report.refused} rows that are not of its header", "a sound table")
-        )
-    if not batches:
-        return _header_of(path), iter(())
-    columns = {name.strip().lower(): name for name in batches[0].columns}
+    columns = {name.strip().lower(): name for name in batches[0].columns} if batches else None
     rows = (
         {name: str(value) if value is not None else "" for name, value in row.items()}
         for batch in batches
         for row in batch.iter_rows(named=True)
     )
-    return columns, rows
+    return _Sheet(columns or _header_of(path), rows, report.refused)
 
 
 def _header_of(path: Path) -> dict[str, str]:
