@@ -33,6 +33,7 @@ PROMISED = [
     ("report", "patient"),
     ("genome", "derive"),
     ("genome", "pgx"),
+    ("genome", "score"),
     ("genome", "somatic"),
     *(("knowledge", act) for act in ("list", "verify", "diff", "install")),
     *(("study", act) for act in ("run", "explain")),

@@ -1,5 +1,6 @@
 """Polygenic scores: weights of the PGS Catalog times the alleles that a person carries."""
 
+from osler.genome.score.findings import codes, findings
 from osler.genome.score.matching import Rules
 from osler.genome.score.options import Options, ReferenceFiles
 from osler.genome.score.result import ScoreOutcome, ScoreResult
@@ -13,6 +14,8 @@ __all__ = [
     "ScoreOutcome",
     "ScoreResult",
     "ScoringFile",
+    "codes",
+    "findings",
     "read_weights",
     "score",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ from osler.genome.score.vcf import Answerer, Header, build_of, site_of
 _MALE = "1"
 _MISSING = -9.0
 _HASHED_BYTES = 1 << 20
+# CHROM, POS, ID, REF and ALT stand first, in an order that the line of names tells.
+_READ_COLUMNS = 5
 _PSEUDOAUTOSOMAL = frozenset({"XY", "25", "PAR1", "PAR2"})
 
 Floats = NDArray[np.float64]
@@ -50,10 +52,9 @@ class Pgen:
         self.path = path
         self.library: Any = extras.require("pgenlib", "genome")
         self.told: Counter[str] = Counter()
-        self.lines = _pvar_lines(path)
+        self.variants = _pvar(path)
         names, self.male = _people(path)
-        about = [line for line in self.lines if line.startswith("##")]
-        self.header = Header(names, build_of(about))
+        self.header = Header(names, build_of(_about(self.variants)))
 
     def digest(self) -> str:
         """Return the SHA-256 of the `.pgen`."""
@@ -71,17 +72,20 @@ class Pgen:
         InputError
             If the files do not belong together, or cannot be read.
         """
+        asked, offsets = self.scan(answerer)
         try:
             reader = self.library.PgenReader(
-                str(self.path).encode(), raw_sample_ct=len(self.header.samples)
+                str(self.path).encode(),
+                raw_sample_ct=len(self.header.samples),
+                variant_ct=len(offsets) - 1,
+                allele_idx_offsets=offsets,
             )
         except (RuntimeError, OSError, ValueError) as error:
             raise self.unreadable(
-                "a .pgen that does not go with its .psam, or a damaged one"
+                "a .pgen that is damaged, or has other people or variants than .psam and .pvar"
             ) from error
         try:
-            self._check_count(reader)
-            for where, variants in groupby(self.asked(answerer), key=lambda one: one.where):
+            for where, variants in groupby(asked, key=lambda one: one.where):
                 group = list(variants)
                 for variant, terms in zip(
                     group, answerer.terms(where, [one.site for one in group]), strict=True
@@ -96,11 +100,6 @@ class Pgen:
     def unreadable(self, came: str) -> InputError:
         """Return the error for files that do not go together."""
         return InputError(Fault(str(self.path), came, "the files of one PLINK 2 data set"))
-
-    def _check_count(self, reader: Any) -> None:
-        variants = sum(1 for line in self.lines if line and not line.startswith("#"))
-        if reader.get_variant_ct() != variants:
-            raise self.unreadable("a .pvar with another number of variants than the .pgen")
 
     def add(self, totals: Totals, reader: Any, variant: _Variant, terms: Sequence[Term]) -> None:
         """Add one variant to its scores."""
@@ -118,37 +117,42 @@ class Pgen:
         haploid = variant.where[0] in naming.HAPLOID
         totals.add(Dosages(alternatives, ploidy), terms, haploid=haploid)
 
-    def asked(self, answerer: Answerer) -> Iterator[_Variant]:
-        """Yield the variants at positions that a score asks for.
+    def scan(self, answerer: Answerer) -> tuple[list[_Variant], NDArray[np.uintp]]:
+        """Return the variants at positions that a score asks for, and where alleles begin.
+
+        Returns
+        -------
+        The variants, and the running count of alleles, shape (all variants + 1,).
 
         Raises
         ------
         InputError
             If a line of the `.pvar` is none.
         """
-        columns = _pvar_columns(self.path, self.lines)
-        number = -1
-        last, tables = "", answerer.asks_for("")
-        for line in self.lines:
-            if line.startswith("#") or not line:
+        position, reference, alternative = _pvar_columns(self.path, self.variants)
+        found: list[_Variant] = []
+        counts: list[int] = []
+        last, name, tables = b"", "", answerer.asks_for("")
+        for line in io.BytesIO(self.variants):
+            if line.startswith(b"#"):
                 continue
-            number += 1
-            cells = line.split("\t", 5)
+            cells = line.rstrip(b"\r\n").split(b"\t", _READ_COLUMNS)
+            if len(cells) < _READ_COLUMNS:
+                raise self.unreadable(f"a .pvar whose variant {len(counts) + 1} is no variant")
+            counts.append(2 + cells[alternative].count(b","))
             if cells[0] != last:
-                last, name = cells[0], naming.chromosome(cells[0])
+                last, name = cells[0], naming.chromosome(cells[0].decode("utf-8", "replace"))
                 tables = answerer.asks_for(name)
-                in_males = name == "X" and last.upper() not in _PSEUDOAUTOSOMAL
             if not tables:
                 continue
-            try:
-                position = int(cells[columns["POS"]])
-                alleles = [cells[columns["REF"]], *cells[columns["ALT"]].split(",")]
-            except (IndexError, ValueError):
-                raise self.unreadable(
-                    f"a .pvar whose variant {number + 1} cannot be read"
-                ) from None
-            if any(position in table for table in tables):
-                yield _Variant(number, (name, position), site_of(alleles), in_males)
+            at = int(cells[position]) if cells[position].isdigit() else 0
+            if any(at in table for table in tables):
+                alleles = [cells[reference], *cells[alternative].split(b",")]
+                site = site_of([one.decode("ascii", "replace") for one in alleles])
+                in_males = name == "X" and last.decode().upper() not in _PSEUDOAUTOSOMAL
+                found.append(_Variant(len(counts) - 1, (name, at), site, in_males))
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.uintp)
+        return found, offsets
 
 
 def _beside(path: Path, endings: Sequence[str]) -> Path:
@@ -162,13 +166,17 @@ def _beside(path: Path, endings: Sequence[str]) -> Path:
     return there
 
 
-def _pvar_lines(path: Path) -> list[str]:
-    """Return the lines of the `.pvar`, plain or compressed."""
+def _pvar(path: Path) -> bytes:
+    """Return the content of the `.pvar`, plain or compressed."""
     source = _beside(path, (".pvar", ".pvar.zst", ".pvar.gz"))
     content = read_bytes(source)
-    if source.suffix == ".zst":
-        content = _unpacked(source, content)
-    return content.decode("utf-8", "replace").splitlines()
+    return _unpacked(source, content) if source.suffix == ".zst" else content
+
+
+def _about(content: bytes) -> list[str]:
+    """Return the lines of a `.pvar` that say something of the whole."""
+    about = takewhile(lambda line: line.startswith(b"##"), io.BytesIO(content))
+    return [line.decode("utf-8", "replace").rstrip() for line in about]
 
 
 def _unpacked(source: Path, content: bytes) -> bytes:
@@ -185,22 +193,21 @@ def _unpacked(source: Path, content: bytes) -> bytes:
     return unpacked
 
 
-def _pvar_columns(path: Path, lines: Sequence[str]) -> dict[str, int]:
-    """Return which column is which; without a line of names those of a PLINK 1 `.bim` are wrong."""
-    header = next((line for line in lines if line.startswith("#CHROM")), None)
-    if header is None:
+def _pvar_columns(path: Path, content: bytes) -> tuple[int, int, int]:
+    """Return which columns hold POS, REF and ALT.
+
+    Raises
+    ------
+    InputError
+        If there is no line of column names.
+    """
+    header = next((line for line in io.BytesIO(content) if not line.startswith(b"##")), b"")
+    columns = header.decode("utf-8", "replace").rstrip().split("\t")[:_READ_COLUMNS]
+    if columns[0] != "#CHROM" or not {"POS", "REF", "ALT"} <= set(columns):
         raise InputError(
-            Fault(
-                str(path), "a .pvar without a line of column names", "a line #CHROM POS ID REF ALT"
-            )
+            Fault(str(path), "a .pvar without column names", "a line #CHROM POS ID REF ALT")
         )
-    columns = {name: number for number, name in enumerate(header.split("\t"))}
-    missing = [name for name in ("POS", "REF", "ALT") if columns.get(name, 9) > 4]
-    if missing:
-        raise InputError(
-            Fault(str(path), f"a .pvar without {', '.join(missing)}", "#CHROM POS ID REF ALT")
-        )
-    return columns
+    return columns.index("POS"), columns.index("REF"), columns.index("ALT")
 
 
 def _people(path: Path) -> tuple[list[str], NDArray[np.bool_]]:

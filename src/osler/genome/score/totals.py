@@ -198,22 +198,21 @@ class Totals:
     def add_term(self, term: Term, copies: Floats, ploidy: Floats) -> None:
         """Add one record to one score."""
         absent = np.isnan(copies)
-        n_absent = int(absent.sum())
         self.called[term.score] += 2
         counted = ploidy
-        if n_absent:
-            expected = self.expected(term, copies, ploidy)
+        if not absent.any():
+            self.sums[term.score] += weighted(term, copies)
+        else:
+            share = self.expected(term, copies, ploidy)
+            value = weighted(term, np.where(absent, 0.0, copies))
             self.count(self.missing, term.score, absent)
-            if np.isnan(expected):
+            if np.isnan(share):
+                value[absent] = 0.0
                 counted = np.where(absent, 0.0, ploidy)
-                copies = np.where(absent, 0.0, copies)
             else:
+                value[absent] = imputed(term, share, ploidy[absent])
                 self.count(self.imputed, term.score, absent)
-                copies = np.where(absent, expected * ploidy, copies)
-        value = weighted(term, copies)
-        if n_absent and np.isnan(expected):
-            value[absent] = 0.0
-        self.sums[term.score] += value
+            self.sums[term.score] += value
         if (counted != 2.0).any():
             self.count(self.fewer, term.score, 2 - counted.astype(np.int64))
 
@@ -263,3 +262,17 @@ def weighted(term: Term, copies: Floats) -> Floats:
     if term.effect == BY_GENOTYPE and term.by_genotype is not None:
         return np.interp(copies, (0.0, 1.0, 2.0), term.by_genotype)
     return term.weight * copies
+
+
+def imputed(term: Term, share: float, ploidy: Floats) -> Floats:
+    """Return what a missing genotype is worth on average, the allele's share being known.
+
+    Two copies are drawn independently, as in Hardy-Weinberg equilibrium. For additive weights this
+    is what `plink2 --score` takes; for dominant and recessive ones PLINK takes the allele's share
+    itself, which is not their mean.
+    """
+    by_copies = weighted(term, np.array([0.0, 1.0, 2.0]))
+    one = np.array([1 - share, share, 0.0]) @ by_copies
+    two = np.array([(1 - share) ** 2, 2 * share * (1 - share), share**2]) @ by_copies
+    value: Floats = np.where(ploidy == 2, two, one)
+    return value
