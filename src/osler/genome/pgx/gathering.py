@@ -77,6 +77,7 @@ class GeneGathering:
         self._phase_set: NDArray[np.int32] | None = None
         self._alleles = [list(one.alleles) for one in positions]
         self._seen: dict[int, frozenset[int]] = {}
+        self._touched: set[int] = set()
         self._set_aside: dict[tuple[int, str], Bools] = {}
         self._notes: dict[tuple[int | None, str], None] = {}
 
@@ -131,28 +132,45 @@ class GeneGathering:
         if self._columns is not None:
             alleles, phased = alleles[self._columns], phased[self._columns]
         table = self._table(site.row, meaning.alleles)
-        first = table[alleles[:, 0]]
-        second = table[alleles[:, 1]] if alleles.shape[1] > 1 else np.full_like(first, ABSENT)
-        set_aside = self._faulty(first, second, alleles, bool((table <= min(Set)).any()), meaning)
-        missing = (first == UNKNOWN) | (second == UNKNOWN)
-        half = missing & ((first >= 0) | (second >= 0))
+        pair = table[alleles]
+        if pair.shape[1] == 1:
+            pair = np.column_stack([pair[:, 0], np.full(len(pair), ABSENT, np.int8)])
+        carried = frozenset(int(one) for one in table[1 : len(meaning.alleles)] if one > 0)
         called = np.uint8(State.REFERENCE if meaning.block else State.CALLED)
-        state = np.where(missing, np.uint8(State.MISSING), called)
-        for which in set_aside.values():
-            state[which] = State.DISCARDED
+        state = np.full(len(pair), called, np.uint8)
+        read = Reading(pair[:, 0], pair[:, 1], state, phased, None, {}, carried)
         if meaning.block:
-            state[self._doubtful_block(record) & (state == called)] = State.MISSING
-            self._note_low(site, state, missing)
+            state[self._doubtful_block(record)] = State.MISSING
+            self._note_low(site, state, read)
+        if meaning.block or pair.shape[1] > 2 or pair.min() < 0:
+            self._set_aside_in(read, pair, site)
+        if b"PS" in record.format_keys:
+            phase_set = record.phase_set
+            if phase_set is not None and self._columns is not None:
+                phase_set = phase_set[self._columns]
+            read.phase_set = phase_set
+        return read
+
+    def _set_aside_in(self, read: Reading, pair: Int8s, site: Site) -> None:
+        """Take out of a reading what is missing and what cannot be trusted."""
+        first, second, state = read.first, read.second, read.state
+        missing = (first == UNKNOWN) | (second == UNKNOWN)
+        state[missing] = State.MISSING
+        if (missing & ((first >= 0) | (second >= 0))).any():
+            self._notes[None, f"{site.position.position}: {HALF}"] = None
+        for kind, reason in REASONS.items():
+            which = (first == kind) | (second == kind)
+            if which.any():
+                read.set_aside[reason] = which
+        if pair.shape[1] > 2:
+            over = (pair[:, 2:] != ABSENT).any(axis=1)
+            if over.any():
+                read.set_aside[OVER_TWO] = over
+        for which in read.set_aside.values():
+            state[which] = State.DISCARDED
         gone = state > State.REFERENCE
         first[gone] = UNKNOWN
         second[gone] = UNKNOWN
-        if half.any():
-            self._notes[None, f"{site.position.position}: {HALF}"] = None
-        phase_set = record.phase_set if b"PS" in record.format_keys else None
-        if phase_set is not None and self._columns is not None:
-            phase_set = phase_set[self._columns]
-        carried = frozenset(int(one) for one in table[1 : len(meaning.alleles)] if one > 0)
-        return Reading(first, second, state, phased, phase_set, set_aside, carried)
 
     def _table(self, row: int, alleles: tuple[str | Set, ...]) -> Int8s:
         """Return the index at the position of each allele of a record; the last two for no copy.
@@ -170,27 +188,6 @@ class GeneGathering:
             found.append(known.index(one) if one in known else int(Set.SYMBOLIC))
         return np.array([*found, ABSENT, UNKNOWN], np.int8)
 
-    @staticmethod
-    def _faulty(
-        first: Int8s,
-        second: Int8s,
-        alleles: NDArray[np.int8] | NDArray[np.int16],
-        special: bool,
-        meaning: Meaning,
-    ) -> dict[str, Bools]:
-        """Return the samples whose genotype cannot be trusted, by the reason."""
-        faulty: dict[str, Bools] = {}
-        if special or any(isinstance(one, Set) for one in meaning.alleles):
-            for kind, reason in REASONS.items():
-                which = (first == kind) | (second == kind)
-                if which.any():
-                    faulty[reason] = which
-        if alleles.shape[1] > 2:
-            over = (alleles[:, 2:] != ABSENT).any(axis=1)
-            if over.any():
-                faulty[OVER_TWO] = over
-        return faulty
-
     def _doubtful_block(self, record: Record) -> Bools:
         """Return the samples whose block of reference is no evidence."""
         doubtful = np.zeros(self._first.shape[1], np.bool_)
@@ -205,23 +202,27 @@ class GeneGathering:
 
     def _place(self, row: int, read: Reading) -> None:
         """Take the first record of a position."""
-        before = self._state[row] == State.DISCARDED
-        fresh = ~before | (read.state <= State.REFERENCE)
-        self._take(row, read, fresh)
         self._seen[row] = read.alternates
+        if row in self._touched:
+            fresh = (self._state[row] != State.DISCARDED) | (read.state <= State.REFERENCE)
+            self._take(row, read, fresh)
+        else:
+            self._take(row, read, slice(None))
         for reason, which in read.set_aside.items():
             self._add_aside(row, reason, which)
 
-    def _take(self, row: int, read: Reading, which: Bools) -> None:
-        np.copyto(self._first[row], read.first, where=which)
-        np.copyto(self._second[row], read.second, where=which)
-        np.copyto(self._state[row], read.state, where=which)
-        if read.phased.any() or row in self._seen:
-            np.copyto(self._phased[row], read.phased, where=which)
+    def _take(self, row: int, read: Reading, which: Bools | slice) -> None:
+        self._touched.add(row)
+        self._first[row, which] = read.first[which]
+        self._second[row, which] = read.second[which]
+        self._state[row, which] = read.state[which]
+        # Pages that nothing is written to cost no memory.
+        if not isinstance(which, slice) or read.phased.any():
+            self._phased[row, which] = read.phased[which]
         if read.phase_set is not None:
             if self._phase_set is None:
                 self._phase_set = np.zeros(self._first.shape, np.int32)
-            np.copyto(self._phase_set[row], np.maximum(read.phase_set, 0), where=which)
+            self._phase_set[row, which] = np.maximum(read.phase_set[which], 0)
 
     def _merge(self, row: int, read: Reading) -> None:
         """Take another record of a position: equal ones are one, those that differ contradict.
@@ -296,6 +297,7 @@ class GeneGathering:
         self._drop(row, which, reason)
 
     def _drop(self, row: int, which: Bools, reason: str) -> None:
+        self._touched.add(row)
         self._first[row, which] = UNKNOWN
         self._second[row, which] = UNKNOWN
         self._state[row, which] = State.DISCARDED
@@ -323,8 +325,8 @@ class GeneGathering:
             text = f"{position}: a genotype that cannot be read, taken as missing"
             self._notes[None, text] = None
 
-    def _note_low(self, site: Site, state: NDArray[np.uint8], missing: Bools) -> None:
-        low = (state == State.MISSING) & ~missing
+    def _note_low(self, site: Site, state: NDArray[np.uint8], read: Reading) -> None:
+        low = (state == State.MISSING) & (read.first >= 0)
         if low.any():
             self._notes[None, f"{site.position.position}: {LOW_QUALITY}, taken as missing"] = None
 

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from osler.genome.pgx.definitions import Definitions
 from osler.genome.pgx.nouns import Position
@@ -32,6 +31,8 @@ class Site:
         Its position in the file's build.
     reference
         The reference allele of that build.
+    single
+        Whether all of its alleles are single bases.
     """
 
     gene: str
@@ -40,16 +41,12 @@ class Site:
     chromosome: str
     place: int
     reference: str
+    single: bool
 
     @property
     def end(self) -> int:
         """The last base of its reference allele."""
         return self.place + len(self.reference) - 1
-
-    @cached_property
-    def single(self) -> bool:
-        """Whether all of its alleles are single bases."""
-        return all(len(one) == 1 for one in self.position.alleles)
 
     @property
     def substituted(self) -> bool:
@@ -102,7 +99,8 @@ class Sites:
                         unplaced[gene].append(position.position)
                         continue
                     place, reference = found.position, found.reference
-                sites.append(Site(gene, row, position, chromosome, place, reference))
+                single = all(len(one) == 1 for one in position.alleles)
+                sites.append(Site(gene, row, position, chromosome, place, reference, single))
         return cls(sites, dict(unplaced))
 
     def __iter__(self) -> Iterator[Site]:
@@ -110,7 +108,10 @@ class Sites:
             yield from listed
 
     def met_by(self, record: Record) -> list[Site]:
-        """Return the positions that a record may speak of."""
+        """Return the positions that a record may speak of.
+
+        A record that is written as one definition is, is not another one moved to the right.
+        """
         reaches = self._reaches.get(record.chromosome)
         if reaches is None:
             return []
@@ -121,6 +122,8 @@ class Sites:
                 break
             if listed[number].place <= record.end:
                 found.append(listed[number])
+        if any(one.place == record.position and one.reference == record.reference for one in found):
+            return [one for one in found if one.end >= record.position]
         return found
 
     def regions(self) -> list[Region]:

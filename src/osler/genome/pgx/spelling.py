@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -43,6 +44,9 @@ REASONS = {
     Set.SPANNED: "a deletion spans it",
     Set.UNKNOWN_BASE: "an allele with an unknown base (N)",
 }
+
+
+NO_EVIDENCE = "a block of reference, which is no evidence for insertions and deletions"
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,10 @@ def _longer(record: Record, site: Site) -> bool:
 
 def _block(record: Record, site: Site) -> Meaning | None:
     """Take a block of reference for single bases; of anything longer it is no evidence."""
-    if not site.single or not record.position <= site.place <= record.end:
+    if not record.position <= site.place <= record.end:
         return None
+    if not site.single:
+        return Meaning(refused=NO_EVIDENCE, weak=True)
     offset = site.place - record.position
     if offset < len(record.reference) and record.reference[offset] != site.reference:
         return _other_reference(record.reference[offset], site)
@@ -198,13 +204,14 @@ def _put(variant: tuple[int, str, str], site: Site) -> str:
 
 def _documented(record: Record, alternate: str, site: Site, context: Context) -> str | None:
     """Return the documented allele that makes the same sequence as an alternate; None if none."""
-    change = len(alternate) - len(record.reference)
+    change = _bases_changed(record.reference, alternate)
     candidates = [
         one
         for one in site.position.alleles
-        if one != site.reference and len(one) - len(site.reference) == change
+        if one != site.reference and _bases_changed(site.reference, one) == change
     ]
-    if not candidates:
+    apart = record.position > site.end or record.position + len(record.reference) <= site.place
+    if not candidates or (apart and len(alternate) == len(record.reference)):
         return None
     start = min(record.position, site.place)
     bases = _joined(record, site, start, context)
@@ -215,6 +222,13 @@ def _documented(record: Record, alternate: str, site: Site, context: Context) ->
         if made == _with(bases, site.place - start, site.reference, one):
             return one
     return None
+
+
+def _bases_changed(reference: str, alternate: str) -> Counter[str]:
+    """Return how many more of each base an alternate has; equal in all spellings of a variant."""
+    change = Counter(alternate)
+    change.subtract(reference)
+    return change
 
 
 def _with(bases: str, offset: int, reference: str, alternate: str) -> str:

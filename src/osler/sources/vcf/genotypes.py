@@ -175,7 +175,7 @@ class Columns:
         if len(columns) != self._n:
             raise ValueError("not as many columns as samples")
         words = [(column.split(b":", number + 1)[number:] or [b""])[0] for column in columns]
-        return _gathered([_word(word) for word in words])
+        return _gathered(tuple(words))
 
     def _irregular(self, number: int) -> Genotypes:
         """Read genotypes of any form; those of one or two single digits all at once."""
@@ -204,16 +204,20 @@ class Columns:
         return Genotypes(alleles.astype(np.int8) if small else alleles, phased, malformed)
 
 
-def _gathered(read: list[tuple[tuple[int, ...], bool, bool]]) -> Genotypes:
-    ploidy = max((len(alleles) for alleles, _, _ in read), default=1)
-    alleles = [(*own, *(ABSENT,) * (ploidy - len(own))) for own, _, _ in read]
-    highest = max((max(own) for own in alleles), default=0)
-    numbers = np.array(alleles, np.int16).reshape(len(read), ploidy)
-    return Genotypes(
-        numbers.astype(np.int8) if highest <= np.iinfo(np.int8).max else numbers,
-        np.array([is_phased for _, is_phased, _ in read], np.bool_),
-        sum(wrong for _, _, wrong in read),
+@lru_cache(maxsize=1 << 12)
+def _gathered(words: tuple[bytes, ...]) -> Genotypes:
+    """Return the genotypes that words say: one object for equal words, so not to be changed."""
+    read = [_word(word) for word in words]
+    ploidy = max((len(own) for own, _, _ in read), default=1)
+    alleles = np.array([(*own, *(ABSENT,) * (ploidy - len(own))) for own, _, _ in read], np.int16)
+    alleles = alleles.reshape(len(read), ploidy)
+    small = alleles.max(initial=0) <= np.iinfo(np.int8).max
+    phased = np.array([is_phased for _, is_phased, _ in read], np.bool_)
+    found = Genotypes(
+        alleles.astype(np.int8) if small else alleles, phased, sum(wrong for _, _, wrong in read)
     )
+    found.alleles.flags.writeable = found.phased.flags.writeable = False
+    return found
 
 
 def _plain(cells: Bytes) -> NDArray[np.bool_]:

@@ -41,6 +41,7 @@ class Record:
         self.position = int(fields[1])
         self._fields = fields
         self._n = n_samples
+        self._genotypes: Genotypes | None = None
         self.reference = _allele(fields[3])
         self.alternates = (
             () if fields[4] == b"." else tuple(_allele(one) for one in fields[4].split(b","))
@@ -93,11 +94,11 @@ class Record:
     @property
     def is_block(self) -> bool:
         """Whether it speaks of reference only, with nothing but symbolic alternates: gVCF."""
-        return all(one in NON_REFERENCE for one in self.alternates) and (
-            bool(self.alternates) or self.end > self.position + len(self.reference) - 1
-        )
+        if self.alternates:
+            return self.alternates[0][0] == "<" and NON_REFERENCE.issuperset(self.alternates)
+        return self.end > self.position + len(self.reference) - 1
 
-    @property
+    @cached_property
     def format_keys(self) -> tuple[bytes, ...]:
         """The keys of the column FORMAT."""
         return tuple(self._fields[8].split(b":")) if len(self._fields) > 9 else ()
@@ -108,7 +109,7 @@ class Record:
         region = self._fields[9] if len(self._fields) > 9 else b""
         return Columns(region, self.format_keys, self._n)
 
-    @cached_property
+    @property
     def genotypes(self) -> Genotypes:
         """What every sample has.
 
@@ -117,7 +118,9 @@ class Record:
         ValueError
             If there are not as many columns as samples.
         """
-        return self.columns.genotypes(len(self.alternates) + 1)
+        if self._genotypes is None:
+            self._genotypes = self.columns.genotypes(len(self.alternates) + 1)
+        return self._genotypes
 
     @property
     def phase_set(self) -> NDArray[np.int32] | None:
