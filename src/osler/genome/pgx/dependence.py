@@ -13,7 +13,7 @@ from dataclasses import replace
 from osler.genome.pgx.advice import Advice
 from osler.genome.pgx.answers import Answers, Genes
 from osler.genome.pgx.definitions import Definitions
-from osler.genome.pgx.nouns import GeneCall, GeneGenotypes
+from osler.genome.pgx.nouns import Diplotype, GeneCall, GeneGenotypes
 from osler.genome.pgx.result import Dependence, GeneResult
 from osler.genome.pgx.settling import Settling, what_would_settle
 
@@ -32,6 +32,8 @@ class Dependences:
         self._acts: dict[int, tuple[GeneCall, tuple[Settling, ...]]] = {}
         self._settled: dict[tuple[int, ...], tuple[Genes, GeneResult]] = {}
         self._partners: dict[str, tuple[str, ...]] = {}
+        self._meanings: dict[tuple[str, tuple[Diplotype, ...]], GeneResult] = {}
+        self._drugs: dict[tuple[int, ...], tuple[str, ...]] = {}
 
     def settled(
         self, genes: Genes, genotypes: Mapping[str, GeneGenotypes], sample: int
@@ -78,22 +80,39 @@ class Dependences:
         return self._acts[id(call)][1]
 
     def _dependence(self, act: Settling, gene: GeneResult, genes: Genes) -> Dependence:
-        outcomes = [self.answers.gene(gene.gene, call) for call in act.outcomes]
+        outcomes = [self._meaning(call) for call in act.outcomes]
         candidates = tuple(
-            (" or ".join(one.call.printed()) or one.call.status, one.phenotype) for one in outcomes
+            (" or ".join(call.printed()) or call.status, outcome.phenotype)
+            for call, outcome in zip(act.outcomes, outcomes, strict=True)
         )
-        drugs = self._differing(gene.gene, outcomes, genes)
-        return Dependence(act.positions, act.what, candidates, tuple(drugs))
+        return Dependence(act.positions, act.what, candidates, self._hanging(outcomes, gene, genes))
 
-    def _differing(self, gene: str, outcomes: list[GeneResult], genes: Genes) -> list[str]:
+    def _meaning(self, call: GeneCall) -> GeneResult:
+        """Return what the pairs of a call mean, whatever else is known of it."""
+        pairs = call.advised or call.diplotypes
+        key = (call.gene, pairs)
+        if key not in self._meanings:
+            bare = GeneCall(call.gene, "called" if pairs else call.status, pairs)
+            self._meanings[key] = self.answers.gene(call.gene, bare)
+        return self._meanings[key]
+
+    def _hanging(
+        self, outcomes: list[GeneResult], gene: GeneResult, genes: Genes
+    ) -> tuple[str, ...]:
         """Return the drugs whose advice is not the same for all outcomes."""
+        name = gene.gene
         if not outcomes:
-            return self.answers.drugs_of(gene)
-        distinct = {(one.state.possible, one.call.diplotypes): one for one in outcomes}
-        found = [
-            self.answers.advice_of_gene(gene, {**genes, gene: one}) for one in distinct.values()
-        ]
-        return [drug for drug in found[0] if len({said(one[drug]) for one in found}) > 1]
+            return tuple(self.answers.drugs_of(name))
+        distinct = {id(one): one for one in outcomes}
+        key = (*sorted(distinct), *(id(genes[one]) for one in self._partners_of(name, genes)))
+        if key not in self._drugs:
+            found = [
+                self.answers.advice_of_gene(name, {**genes, name: one}) for one in distinct.values()
+            ]
+            self._drugs[key] = tuple(
+                drug for drug in found[0] if len({said(one[drug]) for one in found}) > 1
+            )
+        return self._drugs[key]
 
 
 def is_open(call: GeneCall) -> bool:

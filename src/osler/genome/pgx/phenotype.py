@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 from osler.genome.pgx.nouns import Diplotype
 
@@ -74,6 +75,38 @@ class Score:
         return f"{AT_LEAST if self.at_least else ''}{self.value}"
 
 
+class Pairs(Protocol):
+    """The pairs of alleles that a table lists."""
+
+    def find(self, names: tuple[str, ...]) -> Phenotype | None:
+        """Return what a pair means, by its sorted names, one where there is one copy."""
+        ...
+
+    def alleles(self) -> frozenset[str]:
+        """Return the names of the alleles that stand in a pair."""
+        ...
+
+    def distinct(self) -> tuple[Phenotype, ...]:
+        """Return the phenotypes that pairs have, each once."""
+        ...
+
+
+class NoPairs:
+    """A table that lists no pairs."""
+
+    def find(self, names: tuple[str, ...]) -> Phenotype | None:  # noqa: ARG002  the protocol's
+        """Return nothing."""
+        return None
+
+    def alleles(self) -> frozenset[str]:
+        """Return none."""
+        return frozenset()
+
+    def distinct(self) -> tuple[Phenotype, ...]:
+        """Return none."""
+        return ()
+
+
 @dataclass(frozen=True)
 class PhenotypeTable:
     """The phenotypes of one gene.
@@ -83,7 +116,7 @@ class PhenotypeTable:
     table, date
         The table of the release, and its own date.
     pairs
-        Phenotype by the sorted names of the alleles, one name where there is one copy.
+        The pairs of alleles that it lists.
     values
         Activity value by allele, None for `n/a`; empty where the gene has none.
     functions
@@ -93,14 +126,14 @@ class PhenotypeTable:
     gene: str
     table: str
     date: str
-    pairs: Mapping[tuple[str, ...], Phenotype]
+    pairs: Pairs
     values: Mapping[str, Score | None] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, pair: Diplotype) -> Phenotype:
         """Return what a pair means; one that the table does not have is unknown, never normal."""
         names = tuple(sorted(one for one in (pair.first, pair.second) if one is not None))
-        found = self.pairs.get(names)
+        found = self.pairs.find(names)
         if found is not None:
             return found
         if self.values and len(names) == 2:
@@ -110,24 +143,24 @@ class PhenotypeTable:
     @cached_property
     def alleles(self) -> frozenset[str]:
         """The names of the alleles that the table has."""
-        return frozenset(self.functions or {name for pair in self.pairs for name in pair})
+        return frozenset(self.functions) or self.pairs.alleles()
 
     @property
     def says_nothing(self) -> bool:
         """Whether the table gives the gene no phenotypes at all."""
-        return not self.pairs
+        return not self.pairs.distinct()
 
     @cached_property
     def phenotypes(self) -> frozenset[str]:
         """The phenotypes that the table has."""
-        return frozenset(one.name for one in self.pairs.values() if one.name is not None)
+        return frozenset(one.name for one in self.pairs.distinct() if one.name is not None)
 
     @cached_property
     def by_score(self) -> dict[Score, str]:
         """The phenotype of each score that the table lists."""
         return {
             score: one.name
-            for one in self.pairs.values()
+            for one in self.pairs.distinct()
             for score in [Score.read(one.lookups[0])]
             if score is not None and one.name is not None
         }

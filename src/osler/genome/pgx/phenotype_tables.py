@@ -12,13 +12,19 @@ from functools import cached_property
 from typing import Any
 
 from osler.genome.pgx.nouns import Diplotype
-from osler.genome.pgx.phenotype import NOT_SCORED, Phenotype, PhenotypeTable, Score, unknown
+from osler.genome.pgx.phenotype import (
+    NOT_SCORED,
+    NoPairs,
+    Phenotype,
+    PhenotypeTable,
+    Score,
+    unknown,
+)
 from osler.knowledge import Release
 
 PYPGX_PAIRS = "pypgx/diplotype"
 PYPGX_ALLELES = "pypgx/allele"
 HEMIZYGOUS = "MALE"
-G6PD_PREFIX = "G6PD "
 
 
 class Phenotypes:
@@ -41,10 +47,11 @@ class Phenotypes:
         if table is None:
             told = f"no table of phenotypes for {gene} in {self.release.name}"
             return Phenotype(None, None, (), (told,))
-        if table.says_nothing:
+        found = table.of(pair)
+        if found.name is None and table.says_nothing:
             told = f"{table.table} gives {gene} no phenotypes"
             return Phenotype(None, None, (), (told,))
-        return table.of(pair)
+        return found
 
     def source(self, gene: str) -> tuple[str, str] | None:
         """Return the table of a gene and its date, without reading it; None if there is none."""
@@ -66,54 +73,68 @@ class Phenotypes:
         return read_cpic(self.release, name, gene)
 
 
-class CpicPairs(Mapping[tuple[str, ...], Phenotype]):
-    """The pairs of a table of CPIC's, by the sorted names; a row is read when it is asked for."""
+class CpicPairs:
+    """The pairs of a table of CPIC's.
+
+    A pair is looked for among the rows when it is first asked for: a patient has one of thousands.
+    """
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self._rows = {tuple(row["diplotypekey"].items()): row for row in rows}
+        self._rows = rows
+        self._found: dict[tuple[str, ...], Phenotype | None] = {}
 
-    def __getitem__(self, names: tuple[str, ...]) -> Phenotype:
+    def find(self, names: tuple[str, ...]) -> Phenotype | None:
         """Return what a pair means."""
-        counted: tuple[tuple[str, int], ...] = tuple((one, 1) for one in names)
-        if len(names) == 2 and names[0] == names[1]:
-            counted = ((names[0], 2),)
-        row = self._rows.get(counted) or self._rows.get(counted[::-1])
-        if row is None:
-            raise KeyError(names)
-        return _of_row(row["phenotype"], row["activityScore"], row["lookupkey"])
+        if names not in self._found:
+            counted = {name: names.count(name) for name in names}
+            rows = (_of_row(row) for row in self._rows if row["diplotypekey"] == counted)
+            self._found[names] = next(rows, None)
+        return self._found[names]
 
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        for counted in self._rows:
-            yield tuple(sorted(name for name, number in counted for _ in range(number)))
+    def alleles(self) -> frozenset[str]:
+        """Return the names of the alleles that stand in a pair."""
+        return frozenset(name for row in self._rows for name in row["diplotypekey"])
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    def distinct(self) -> tuple[Phenotype, ...]:
+        """Return the phenotypes that pairs have, each once."""
+        said = {
+            (row["phenotype"], row["activityScore"], row["lookupkey"]): row for row in self._rows
+        }
+        return tuple(map(_of_row, said.values()))
 
 
-class PypgxPairs(Mapping[tuple[str, ...], Phenotype]):
-    """The pairs of a gene in the table of pypgx, by the sorted names."""
+class PypgxPairs:
+    """The pairs of a gene in the table of pypgx, found in its text when they are asked for."""
 
-    def __init__(self, phenotypes: Mapping[str, str], prefix: str, alleles: frozenset[str]) -> None:
-        self._phenotypes = phenotypes
-        self._prefix = prefix
-        self._alleles = alleles
+    def __init__(self, gene: str, table: str, functions: Mapping[str, str]) -> None:
+        self._gene = gene
+        self._table = table
+        self._alleles = frozenset(functions) - {HEMIZYGOUS}
 
-    def __getitem__(self, names: tuple[str, ...]) -> Phenotype:
+    def find(self, names: tuple[str, ...]) -> Phenotype | None:
         """Return what a pair, or one allele where there is one copy, means."""
         first, second = (*names, HEMIZYGOUS) if len(names) == 1 else names
         for written in (f"{first}/{second}", f"{second}/{first}"):
-            if written in self._phenotypes:
-                name = self._phenotypes[written].removeprefix(self._prefix)
-                return Phenotype(name, None, (name,))
-        raise KeyError(names)
+            cell = f'"{written}"' if "," in written else written
+            begin = f"\n{self._gene},{cell},"
+            at = self._table.find(begin)
+            if at >= 0:
+                rest = self._table[at + len(begin) :].split("\n", 1)[0]
+                return self._phenotype(rest.strip())
+        return None
 
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        for written in self._phenotypes:
-            first, second = _halves(written, self._alleles)
-            yield (first,) if second == HEMIZYGOUS else tuple(sorted((first, second)))
+    def alleles(self) -> frozenset[str]:
+        """Return the names of the alleles."""
+        return self._alleles
 
-    def __len__(self) -> int:
-        return len(self._phenotypes)
+    def distinct(self) -> tuple[Phenotype, ...]:
+        """Return the phenotypes that pairs have, each once."""
+        names = dict.fromkeys(row[2] for row in rows_of(self._table, self._gene))
+        return tuple(map(self._phenotype, names))
+
+    def _phenotype(self, written: str) -> Phenotype:
+        name = written.removeprefix(f"{self._gene} ")
+        return Phenotype(name, None, (name,))
 
 
 def read_cpic(release: Release, name: str, gene: str) -> PhenotypeTable:
@@ -125,13 +146,13 @@ def read_cpic(release: Release, name: str, gene: str) -> PhenotypeTable:
     return PhenotypeTable(gene, name, release.table(name).date, pairs, values, functions)
 
 
-def _of_row(phenotype: str | None, activity_score: str | None, lookup: str | None) -> Phenotype:
-    score = Score.read(activity_score or NOT_SCORED)
-    lookups = (lookup or NOT_SCORED,)
+def _of_row(row: Mapping[str, Any]) -> Phenotype:
+    score = Score.read(row["activityScore"] or NOT_SCORED)
+    lookups = (row["lookupkey"] or NOT_SCORED,)
     if score is None:
-        return Phenotype(phenotype, None, lookups)
+        return Phenotype(row["phenotype"], None, lookups)
     notes = (f"activity score at least {score.value}",) if score.at_least else ()
-    return Phenotype(phenotype, score.value, lookups, notes)
+    return Phenotype(row["phenotype"], score.value, lookups, notes)
 
 
 def g6pd_from_pypgx(release: Release) -> PhenotypeTable:
@@ -142,10 +163,8 @@ def g6pd_from_pypgx(release: Release) -> PhenotypeTable:
     unpredictable. Its lookups drop the prefix `G6PD `, with which pypgx writes its phenotypes.
     """
     functions = _pypgx_functions(release, "G6PD")
-    alleles = frozenset(functions)
-    del functions[HEMIZYGOUS]
-    written = {row[1]: row[2] for row in _pypgx(release, PYPGX_PAIRS, "G6PD")}
-    pairs = PypgxPairs(written, G6PD_PREFIX, alleles)
+    pairs = PypgxPairs("G6PD", release.read(PYPGX_PAIRS).decode("utf-8"), functions)
+    functions.pop(HEMIZYGOUS, None)
     date = release.table(PYPGX_PAIRS).date
     return PhenotypeTable("G6PD", PYPGX_PAIRS, date, pairs, functions=functions)
 
@@ -190,24 +209,14 @@ def ryr1_from_functions(release: Release) -> PhenotypeTable:
     """Read the functions of RYR1's alleles; `Ryr1Table` has the rule."""
     functions = _pypgx_functions(release, "RYR1")
     date = release.table(PYPGX_ALLELES).date
-    return Ryr1Table("RYR1", PYPGX_ALLELES, date, pairs={}, functions=functions)
+    return Ryr1Table("RYR1", PYPGX_ALLELES, date, NoPairs(), functions=functions)
 
 
-def _pypgx(release: Release, table: str, gene: str) -> Iterator[list[str]]:
-    """Yield the rows of a gene; its name is the first column."""
-    lines = release.read(table).decode("utf-8").splitlines()
-    return csv.reader(line for line in lines if line.startswith(f"{gene},"))
+def rows_of(table: str, gene: str) -> Iterator[list[str]]:
+    """Yield the rows of a gene from a table of pypgx; its name is the first column."""
+    return csv.reader(line for line in table.splitlines() if line.startswith(f"{gene},"))
 
 
 def _pypgx_functions(release: Release, gene: str) -> dict[str, str]:
-    return {row[1]: row[3] for row in _pypgx(release, PYPGX_ALLELES, gene)}
-
-
-def _halves(diplotype: str, alleles: frozenset[str]) -> tuple[str, str]:
-    """Split a pair at the slash that has an allele on both sides."""
-    parts = diplotype.split("/")
-    for cut in range(1, len(parts)):
-        first, second = "/".join(parts[:cut]), "/".join(parts[cut:])
-        if first in alleles and second in alleles:
-            return first, second
-    return parts[0], "/".join(parts[1:])
+    table = release.read(PYPGX_ALLELES).decode("utf-8")
+    return {row[1]: row[3] for row in rows_of(table, gene)}
