@@ -8,7 +8,7 @@ from osler.genome.pgx.columns import Column
 from osler.genome.pgx.definitions import GeneDefinition
 from osler.genome.pgx.functions import FunctionTable
 from osler.genome.pgx.matching import Kept
-from osler.genome.pgx.nouns import UNKNOWN, GeneCall
+from osler.genome.pgx.nouns import GeneCall
 from osler.genome.pgx.rules import UNDOCUMENTED_IS_REFERENCE, Seen, rule_for
 
 
@@ -27,8 +27,8 @@ class GeneCaller:
         self.definition = definition
         self.function = function
         self.rule = rule_for(definition.gene)()
-        self.sizes = [len(one.alleles) for one in definition.all_positions]
-        self._kept: dict[tuple[int, ...], Kept] = {}
+        self.sizes = tuple(len(one.alleles) for one in definition.all_positions)
+        self._kept: dict[int, Kept] = {}
 
     def call(self, column: Column) -> GeneCall:
         """Return the call of one sample's genotypes."""
@@ -37,20 +37,22 @@ class GeneCaller:
 
     def unread(self) -> GeneCall:
         """Return the call of a sample without any genotype."""
-        none = (UNKNOWN,) * len(self.sizes)
-        return self.call(Column(none, none, none))
+        return self.call(Column(missing=(1 << len(self.sizes)) - 1))
 
     def seen(self, column: Column) -> Seen:
         """Return what the rule answers from."""
-        indexes = column.kept(len(self.definition.positions))
-        if indexes not in self._kept:
-            self._kept[indexes] = Kept(self.definition, indexes)
+        whole = column
+        if self.definition.extra:
+            column = column.before(len(self.definition.positions))
+        kept = self._kept.get(column.missing)
+        if kept is None:
+            kept = self._kept[column.missing] = Kept(self.definition, column.missing)
         found = [
-            one
-            for one in indexes
-            if column.first[one] >= self.sizes[one] or column.second[one] >= self.sizes[one]
+            one.place
+            for one in column.sites
+            if one.first >= self.sizes[one.place] or one.second >= self.sizes[one.place]
         ]
         if found and self.definition.gene in UNDOCUMENTED_IS_REFERENCE:
-            column = column.with_reference_at(found, self.sizes)
+            column = column.documented(self.sizes)
         places = tuple(sorted({self.definition.positions[one].position for one in found}))
-        return Seen(self.definition, column, self._kept[indexes], places, self.function)
+        return Seen(self.definition, column, kept, places, self.function, whole)

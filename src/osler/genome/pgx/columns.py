@@ -2,13 +2,14 @@
 
 Equal columns are called once. What does not change a call is taken out before columns are
 compared: the order of an unphased genotype's alleles, the phase of a homozygote, and how a
-reference is known.
+reference is known. A column holds what is not the reference, and which positions are missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,67 +21,103 @@ UNPHASED = -1
 HAPLOID_CHROMOSOMES = frozenset({"chrX", "chrY", "chrM"})
 """Where a sample may have one copy; one allele elsewhere is half a genotype, so missing."""
 
+SAMPLES_AT_ONCE = 8192
+"""Of which the arrays are worked on together, so that memory does not grow with the cohort."""
+
+
+class Site(NamedTuple):
+    """A position, by its place in the definition, with a genotype other than two references.
+
+    `first` and `second` are indexes into the position's alleles, past them for an undocumented one;
+    equal where the sample has one copy. `phase` is a phase set, or `UNPHASED`.
+    """
+
+    place: int
+    first: int
+    second: int
+    phase: int = UNPHASED
+
+    @property
+    def heterozygous(self) -> bool:
+        """Whether the two alleles differ."""
+        return self.first != self.second
+
 
 @dataclass(frozen=True)
 class Column:
-    """The genotypes of one sample, in the order of the definition's positions.
+    """The genotypes of one sample at the positions of one definition.
 
     Attributes
     ----------
-    first, second
-        Indexes into the position's alleles, `UNKNOWN` where missing; an index past them is an
-        undocumented allele. Equal where the sample has one copy.
-    phase
-        `UNPHASED`, or the number of the phase set; what is not heterozygous is `UNPHASED`.
+    sites
+        What is not the reference, by place.
+    missing
+        The positions without a genotype, as bits.
     haploid
         Whether the sample has one copy.
     """
 
-    first: tuple[int, ...]
-    second: tuple[int, ...]
-    phase: tuple[int, ...]
+    sites: tuple[Site, ...] = ()
+    missing: int = 0
     haploid: bool = False
 
-    def kept(self, n_positions: int) -> tuple[int, ...]:
-        """Return the indexes of the positions that have a genotype."""
-        return tuple(index for index in range(n_positions) if self.first[index] >= 0)
+    def at(self, index: int) -> tuple[int, int] | None:
+        """Return the two alleles at a position; None where it is missing."""
+        if self.missing >> index & 1:
+            return None
+        return next(((one.first, one.second) for one in self.sites if one.place == index), (0, 0))
 
-    def heterozygous(self, indexes: Sequence[int]) -> list[int]:
-        """Return those of the indexes where the two alleles differ."""
-        return [one for one in indexes if self.first[one] != self.second[one]]
+    def before(self, n_positions: int) -> Column:
+        """Return the column of the first positions only."""
+        sites = tuple(one for one in self.sites if one.place < n_positions)
+        return Column(sites, self.missing & ((1 << n_positions) - 1), self.haploid)
 
-    def strands_known(self, indexes: Sequence[int]) -> bool:
-        """Tell whether it is known which alleles lie together.
-
-        So it is where all heterozygotes are in one phase set, or there is at most one of them.
-        """
-        phases = [self.phase[one] for one in self.heterozygous(indexes)]
-        return len(phases) <= 1 or (phases[0] != UNPHASED and len(set(phases)) == 1)
-
-    def units(self, indexes: Sequence[int]) -> list[list[int]]:
-        """Return the heterozygotes that flip together: each phase set, and each unphased one."""
-        sets: dict[tuple[int, int], list[int]] = {}
-        for one in self.heterozygous(indexes):
-            key = (self.phase[one], -1) if self.phase[one] != UNPHASED else (UNPHASED, one)
-            sets.setdefault(key, []).append(one)
-        return list(sets.values())
+    def with_genotype(self, index: int, first: int, second: int) -> Column:
+        """Return the column with an unphased genotype at a position that was missing."""
+        more = (Site(index, first, second),) if first or second else ()
+        sites = tuple(sorted((*self.sites, *more)))
+        return replace(self, sites=sites, missing=self.missing & ~(1 << index))
 
     def phased(self, crossed: Collection[int]) -> Column:
         """Return the column with all strands known, the alleles swapped where they are crossed."""
-        first, second = list(self.first), list(self.second)
-        for one in crossed:
-            first[one], second[one] = second[one], first[one]
-        phase = (0,) * len(first)
-        return Column(tuple(first), tuple(second), phase, self.haploid)
+        sites = (
+            Site(one.place, one.second, one.first, 0)
+            if one.place in crossed
+            else one._replace(phase=0)
+            for one in self.sites
+        )
+        return replace(self, sites=tuple(sites))
 
-    def with_reference_at(self, indexes: Sequence[int], sizes: Sequence[int]) -> Column:
-        """Return the column with the reference for undocumented alleles at the positions."""
-        first, second, phase = list(self.first), list(self.second), list(self.phase)
-        for one in indexes:
-            first[one] = first[one] if first[one] < sizes[one] else 0
-            second[one] = second[one] if second[one] < sizes[one] else 0
-            phase[one] = phase[one] if first[one] != second[one] else UNPHASED
-        return Column(tuple(first), tuple(second), tuple(phase), self.haploid)
+    def documented(self, sizes: Collection[int]) -> Column:
+        """Return the column with the reference in place of undocumented alleles."""
+        size = tuple(sizes)
+        known = (
+            one._replace(
+                first=one.first if one.first < size[one.place] else 0,
+                second=one.second if one.second < size[one.place] else 0,
+            )
+            for one in self.sites
+        )
+        return replace(self, sites=tuple(one for one in known if one.first or one.second))
+
+
+def strands_known(sites: Iterable[Site]) -> bool:
+    """Tell whether it is known which alleles lie together.
+
+    So it is where all heterozygotes are in one phase set, or there is at most one of them.
+    """
+    phases = [one.phase for one in sites if one.heterozygous]
+    return len(phases) <= 1 or (phases[0] != UNPHASED and len(set(phases)) == 1)
+
+
+def units(sites: Iterable[Site]) -> list[list[Site]]:
+    """Return the heterozygotes that flip together: each phase set, and each unphased one."""
+    together: dict[tuple[int, int], list[Site]] = {}
+    for one in sites:
+        if one.heterozygous:
+            key = (one.phase, UNPHASED if one.phase != UNPHASED else one.place)
+            together.setdefault(key, []).append(one)
+    return list(together.values())
 
 
 @dataclass(frozen=True)
@@ -103,28 +140,40 @@ def columns_of(genotypes: GeneGenotypes, definition: GeneDefinition) -> Columns:
     A position that the genotypes do not have is missing; one that the definition does not have is
     left out.
     """
-    first, second, phase, haploid = _aligned(genotypes, definition)
-    if not len(haploid):
-        return Columns((), np.zeros(0, np.int64))
-    of_sample, chosen = _grouped(first, second, phase, haploid)
-    distinct = [
-        Column(
-            tuple(first[:, one].tolist()),
-            tuple(second[:, one].tolist()),
-            tuple(phase[:, one].tolist()),
-            bool(haploid[one]),
-        )
-        for one in chosen
-    ]
-    return Columns(tuple(distinct), of_sample)
+    n_samples = genotypes.first.shape[1]
+    of_sample = np.zeros(n_samples, np.int64)
+    place_of: dict[Column, int] = {}
+    for begin in range(0, n_samples, SAMPLES_AT_ONCE):
+        part = slice(begin, begin + SAMPLES_AT_ONCE)
+        table = _aligned(genotypes, part, definition)
+        groups, chosen = _grouped(table)
+        columns = _columns(table.take(chosen))
+        places = [place_of.setdefault(one, len(place_of)) for one in columns]
+        of_sample[part] = np.asarray(places, np.int64)[groups]
+    return Columns(tuple(place_of), of_sample)
 
 
-Aligned = tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int32], NDArray[np.bool_]]
+Alleles = NDArray[np.int8]
+Phases = NDArray[np.int32]
 
 
-def _aligned(genotypes: GeneGenotypes, definition: GeneDefinition) -> Aligned:
+@dataclass(frozen=True)
+class _Table:
+    """Genotypes by the definition's positions: shapes (positions, samples) and (samples,)."""
+
+    first: Alleles
+    second: Alleles
+    phase: Phases
+    haploid: NDArray[np.bool_]
+
+    def take(self, samples: NDArray[np.int64]) -> _Table:
+        first, second = self.first[:, samples], self.second[:, samples]
+        return _Table(first, second, self.phase[:, samples], self.haploid[samples])
+
+
+def _aligned(genotypes: GeneGenotypes, part: slice, definition: GeneDefinition) -> _Table:
     """Return alleles and phase by the definition's positions, in the form that columns have."""
-    shape = (len(definition.all_positions), genotypes.first.shape[1])
+    shape = (len(definition.all_positions), genotypes.first[:, part].shape[1])
     first, second = np.full(shape, UNKNOWN, np.int8), np.full(shape, UNKNOWN, np.int8)
     phase = np.full(shape, UNPHASED, np.int32)
     read = {one: row for row, one in enumerate(genotypes.positions)}
@@ -132,18 +181,16 @@ def _aligned(genotypes: GeneGenotypes, definition: GeneDefinition) -> Aligned:
         row = read.get(position)
         if row is None:
             continue
-        known = genotypes.state[row] <= State.REFERENCE
-        first[index] = np.where(known, genotypes.first[row], UNKNOWN)
-        second[index] = np.where(known, genotypes.second[row], UNKNOWN)
-        phase[index] = np.where(genotypes.phased[row], genotypes.phase_set[row], UNPHASED)
+        known = genotypes.state[row, part] <= State.REFERENCE
+        first[index] = np.where(known, genotypes.first[row, part], UNKNOWN)
+        second[index] = np.where(known, genotypes.second[row, part], UNKNOWN)
+        phased = genotypes.phased[row, part]
+        phase[index] = np.where(phased, genotypes.phase_set[row, part], UNPHASED)
     haploid = _one_copy(first, second, definition.chromosome)
-    _in_one_form(first, second, phase)
-    return first, second, phase, haploid
+    return _in_one_form(first, second, phase, haploid)
 
 
-def _one_copy(
-    first: NDArray[np.int8], second: NDArray[np.int8], chromosome: str
-) -> NDArray[np.bool_]:
+def _one_copy(first: Alleles, second: Alleles, chromosome: str) -> NDArray[np.bool_]:
     """Return which samples have one copy, and set its allele twice.
 
     A file may write one copy as `1` at some positions and as `1/1` at others. A heterozygote of a
@@ -155,39 +202,33 @@ def _one_copy(
         single[:] = False
     haploid = single.any(axis=0)
     np.copyto(second, first, where=single)
-    contradicts = haploid & (first != second)
-    unknown = (first < 0) | (second < 0) | contradicts
+    unknown = (first < 0) | (second < 0) | (haploid & (first != second))
     first[unknown] = UNKNOWN
     second[unknown] = UNKNOWN
     return np.asarray(haploid, np.bool_)
 
 
 def _in_one_form(
-    first: NDArray[np.int8], second: NDArray[np.int8], phase: NDArray[np.int32]
-) -> None:
-    """Leave in the arrays only what a call depends on."""
+    first: Alleles, second: Alleles, phase: Phases, haploid: NDArray[np.bool_]
+) -> _Table:
+    """Return the arrays with only what a call depends on."""
     phase[first == second] = UNPHASED
     swapped = (phase == UNPHASED) & (first > second)
-    low = np.where(swapped, second, first)
-    np.copyto(second, first, where=swapped)
-    np.copyto(first, low)
+    low, high = np.where(swapped, second, first), np.where(swapped, first, second)
+    return _Table(low, high, phase, haploid)
 
 
-def _grouped(
-    first: NDArray[np.int8],
-    second: NDArray[np.int8],
-    phase: NDArray[np.int32],
-    haploid: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _grouped(table: _Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the group of each sample, and a sample of each group.
 
     Columns are compared by a 64-bit sum with random weights, and then cell by cell, so that two
     that differ are never taken for one.
     """
-    weights = np.random.default_rng(2026).integers(1, 2**63, (3, len(first) + 1), np.uint64)
-    total = haploid.astype(np.uint64) * weights[0, -1]
-    parts: tuple[NDArray[np.signedinteger], ...] = (first, second, phase)
-    varying: list[NDArray[np.signedinteger]] = [haploid.astype(np.int8)]
+    parts: tuple[NDArray[np.signedinteger], ...] = (table.first, table.second, table.phase)
+    n_rows = len(table.first)
+    weights = np.random.default_rng(2026).integers(1, 2**63, (3, n_rows + 1), np.uint64)
+    total = table.haploid.astype(np.uint64) * weights[0, -1]
+    varying: list[NDArray[np.signedinteger]] = [table.haploid.astype(np.int8)]
     for part, weight in zip(parts, weights, strict=True):
         for row in np.flatnonzero((part != part[:, :1]).any(axis=1)):
             total += part[row].astype(np.uint64) * weight[row]
@@ -196,6 +237,27 @@ def _grouped(
     like = chosen[groups]
     if all(np.array_equal(row, row[like]) for row in varying):
         return groups.astype(np.int64), chosen.astype(np.int64)
-    cells = np.vstack([first, second, phase, haploid[None]])
-    _, chosen, groups = np.unique(cells, axis=1, return_index=True, return_inverse=True)
+    _, chosen, groups = np.unique(
+        np.vstack(varying), axis=1, return_index=True, return_inverse=True
+    )
     return groups.ravel().astype(np.int64), chosen.astype(np.int64)
+
+
+def _columns(table: _Table) -> Iterable[Column]:
+    """Yield each sample's column."""
+    n_samples = len(table.haploid)
+    sites: list[list[Site]] = [[] for _ in range(n_samples)]
+    missing = [0] * n_samples
+    samples, indexes = np.nonzero(((table.first != 0) | (table.second != 0)).T)
+    cells = (table.first[indexes, samples], table.second[indexes, samples])
+    phases = table.phase[indexes, samples].tolist()
+    listed = zip(
+        samples.tolist(), indexes.tolist(), *(one.tolist() for one in cells), phases, strict=True
+    )
+    for sample, index, first, second, phase in listed:
+        if first < 0:
+            missing[sample] |= 1 << index
+        else:
+            sites[sample].append(Site(index, first, second, phase))
+    for here, gone, haploid in zip(sites, missing, table.haploid.tolist(), strict=True):
+        yield Column(tuple(here), gone, haploid)

@@ -132,17 +132,45 @@ class GeneDefinition:
         return tuple(rows)
 
     @cached_property
-    def several(self) -> tuple[frozenset[int], ...]:
-        """For each row the positions of its cells that stand for several bases."""
+    def filled(self) -> tuple[int, ...]:
+        """For each row the positions where it has a cell, as bits."""
+        return tuple(_as_bits(allele.cells) for allele in self.alleles)
+
+    @cached_property
+    def needing(self) -> tuple[int, ...]:
+        """For each position the rows that the genome's reference does not fit, as bits."""
+        every = (1 << len(self.alleles)) - 1
+        return tuple(every & ~row[0] for row in self.fits)
+
+    @cached_property
+    def needs(self) -> tuple[int, ...]:
+        """For each row the positions that the genome's reference does not fit, as bits."""
+        rows = range(len(self.alleles))
+        places = range(len(self.positions))
         return tuple(
-            frozenset(index for index, cell in allele.cells.items() if len(cell) > 1)
+            _as_bits(one for one in places if self.needing[one] >> row & 1) for row in rows
+        )
+
+    @cached_property
+    def unneeding(self) -> int:
+        """The rows that the genome's reference fits everywhere, as bits."""
+        return _as_bits(row for row, needs in enumerate(self.needs) if not needs)
+
+    @cached_property
+    def several(self) -> tuple[int, ...]:
+        """For each row the positions of its cells that stand for several bases, as bits."""
+        return tuple(
+            _as_bits(index for index, cell in allele.cells.items() if len(cell) > 1)
             for allele in self.alleles
         )
 
+    @cached_property
+    def _by_rsid(self) -> dict[str | None, int]:
+        return {one.rsid: index for index, one in enumerate(self.all_positions)}
+
     def index_of_rsid(self, rsid: str) -> int | None:
         """Return the index of a position by its rsid; None where the definition has it not."""
-        found = [place for place, one in enumerate(self.all_positions) if one.rsid == rsid]
-        return found[0] if found else None
+        return self._by_rsid.get(rsid)
 
 
 @dataclass(frozen=True)
@@ -282,6 +310,11 @@ def _faults_of_row(
 
 def _letter(text: str, one: Mapping[str, Any]) -> bool:
     return any(base == one["ref"] or base in one["alts"] for base in IUPAC.get(text, ""))
+
+
+def _as_bits(places: Iterable[int]) -> int:
+    """Return a set of places as bits; each place once."""
+    return sum(1 << one for one in places)
 
 
 DIGITS = re.compile(r"(\d+)")

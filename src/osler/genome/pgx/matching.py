@@ -9,10 +9,10 @@ at each of them fixes its partner's bits, so partners are looked up and strands 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from osler.genome.pgx.columns import UNPHASED, Column
+from osler.genome.pgx.columns import UNPHASED, Column, Site, units
 from osler.genome.pgx.definitions import GeneDefinition, in_order
 from osler.genome.pgx.nouns import Diplotype
 
@@ -23,39 +23,58 @@ Found = tuple[tuple[int, ...], int]
 class Kept:
     """A definition with only the positions that have a genotype, and its alleles rescored.
 
+    Parameters
+    ----------
+    missing
+        The positions that are dropped, as bits.
+
     Attributes
     ----------
-    indexes
-        The positions kept.
     live
         The alleles that still have a cell, as bits.
+    some
+        Whether any position is kept.
     """
 
-    def __init__(self, definition: GeneDefinition, indexes: Sequence[int]) -> None:
+    def __init__(self, definition: GeneDefinition, missing: int) -> None:
         self.definition = definition
-        self.indexes = tuple(indexes)
-        self.live = 0
-        for index in indexes:
-            self.live |= definition.touched[index]
-        self._left = frozenset(indexes)
-        self._scored: dict[int, tuple[int, frozenset[int]]] = {}
+        self.missing = missing
+        self.some = missing.bit_count() < len(definition.positions)
+        touched = self.freed = 0
+        for index in bits(missing):
+            touched |= definition.touched[index]
+            self.freed |= definition.needing[index]
+        self.live = (1 << len(definition.alleles)) - 1
+        for row in bits(touched):
+            if not definition.filled[row] & ~missing:
+                self.live &= ~(1 << row)
+
+    def has(self, index: int | None) -> bool:
+        """Tell whether a position is kept; one that the definition does not have is not."""
+        return index is not None and not self.missing >> index & 1
 
     @property
     def gone(self) -> tuple[str, ...]:
         """The alleles that can no longer be called, since no cell of theirs is left."""
-        core_of = self.definition.core_of
-        rows = enumerate(self.definition.alleles)
-        names = (core_of.get(one.name, one.name) for row, one in rows if not self.live >> row & 1)
-        return tuple(dict.fromkeys(names))
+        alleles, core_of = self.definition.alleles, self.definition.core_of
+        rows = bits(((1 << len(alleles)) - 1) & ~self.live)
+        names = (alleles[row].name for row in rows)
+        return tuple(dict.fromkeys(core_of.get(one, one) for one in names))
 
-    def scored(self, row: int) -> tuple[int, frozenset[int]]:
-        """Return how many kept cells of an allele name one base, and which stand for several."""
-        if row not in self._scored:
-            cells = self.definition.alleles[row].cells
-            several = self.definition.several[row] & self._left
-            kept = sum(index in self._left for index in cells)
-            self._scored[row] = kept - len(several), several
-        return self._scored[row]
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """The positions that are dropped, in the chromosome's coordinates."""
+        positions = self.definition.positions
+        return tuple(sorted({positions[index].position for index in bits(self.missing)}))
+
+    def score(self, row: int) -> int:
+        """Return how many kept cells of an allele name one base."""
+        definition = self.definition
+        return (definition.filled[row] & ~definition.several[row] & ~self.missing).bit_count()
+
+    def wobbles(self, row: int) -> int:
+        """Return the positions of the kept cells that stand for several bases, as bits."""
+        return self.definition.several[row] & ~self.missing
 
 
 def match(column: Column, kept: Kept, *, every: bool = False) -> tuple[Diplotype, ...]:
@@ -75,9 +94,9 @@ def match(column: Column, kept: Kept, *, every: bool = False) -> tuple[Diplotype
     ----------
     Sangkuhl et al. 2020, doi:10.1002/cpt.1568; PharmCAT, Named Allele Matcher 101 and 201.
     """
-    if not kept.indexes:
+    if not kept.some:
         return ()
-    rows = list(_candidates(column, kept))
+    rows = _candidates(column, kept)
     if column.haploid:
         alone = [((row,), _single_score(column, kept, row)) for row in rows]
         return _named(alone, kept.definition, every)
@@ -93,51 +112,60 @@ def crossed(column: Column, kept: Kept, rows: tuple[int, ...]) -> list[int]:
     """Return the heterozygotes at which the first allele of a pair has the second base."""
     fits = kept.definition.fits
 
-    def straight(index: int) -> bool:
-        here = fits[index]
-        first, second = here[column.first[index]], here[column.second[index]]
-        return bool(first >> rows[0] & 1 and second >> rows[1] & 1)
+    def straight(site: Site) -> bool:
+        here = fits[site.place]
+        return bool(here[site.first] >> rows[0] & 1 and here[site.second] >> rows[1] & 1)
 
-    units = column.units(kept.indexes)
-    return [one for unit in units if not all(map(straight, unit)) for one in unit]
-
-
-def _candidates(column: Column, kept: Kept) -> Iterator[int]:
-    """Yield the alleles all of whose cells hold one of the sample's bases."""
-    fits, first, second = kept.definition.fits, column.first, column.second
-    left = kept.live
-    for index in kept.indexes:
-        row, a, b = fits[index], first[index], second[index]
-        here = row[a] if a < len(row) else 0
-        if b != a and b < len(row):
-            here |= row[b]
-        left &= here
-        if not left:
-            return
-    yield from _bits(left)
+    return [
+        one.place for unit in units(column.sites) if not all(map(straight, unit)) for one in unit
+    ]
 
 
-def _bits(number: int) -> Iterator[int]:
+def bits(number: int) -> Iterator[int]:
+    """Yield the places of the bits that are set, the lowest first."""
     while number:
         low = number & -number
         yield low.bit_length() - 1
         number ^= low
 
 
+def _candidates(column: Column, kept: Kept) -> list[int]:
+    """Return the alleles all of whose cells hold one of the sample's bases.
+
+    An allele other than the reference's equals must need something where the sample has something.
+    """
+    definition = kept.definition
+    open_places, needing = kept.missing, kept.freed
+    left = kept.live
+    for one in column.sites:
+        here = definition.fits[one.place]
+        both = here[one.first] if one.first < len(here) else 0
+        if one.second < len(here):
+            both |= here[one.second]
+        left &= both
+        open_places |= 1 << one.place
+        needing |= definition.needing[one.place]
+    found = definition.unneeding & left
+    for row in bits(needing & left):
+        if not definition.needs[row] & ~open_places:
+            found |= 1 << row
+    return list(bits(found))
+
+
 def _single_score(column: Column, kept: Kept, row: int) -> int:
-    score, several = kept.scored(row)
-    return score + sum(column.first[index] != 0 for index in several)
+    wobbles = kept.wobbles(row)
+    return kept.score(row) + sum(wobbles >> one.place & 1 for one in column.sites)
 
 
 @dataclass(frozen=True)
-class _Sites:
-    """The heterozygotes of a sample, as bits.
+class _Heterozygotes:
+    """The heterozygotes of a sample, as bits over them.
 
     `free` are those whose strand is not known; each of `sets` flips as one; `first` and `second`
     are those whose base there is not the reference, so that a wobble cell counts it.
     """
 
-    indexes: tuple[int, ...]
+    sites: tuple[Site, ...]
     all: int
     free: int
     sets: tuple[int, ...]
@@ -145,17 +173,16 @@ class _Sites:
     second: int
 
     @classmethod
-    def of(cls, column: Column, kept: Kept) -> _Sites:
-        indexes = tuple(column.heterozygous(kept.indexes))
+    def of(cls, column: Column) -> _Heterozygotes:
+        sites = tuple(one for one in column.sites if one.heterozygous)
         by_phase: dict[int, int] = defaultdict(int)
         first = second = 0
-        for bit, index in enumerate(indexes):
-            by_phase[column.phase[index]] |= 1 << bit
-            first |= (column.first[index] != 0) << bit
-            second |= (column.second[index] != 0) << bit
+        for bit, one in enumerate(sites):
+            by_phase[one.phase] |= 1 << bit
+            first |= (one.first != 0) << bit
+            second |= (one.second != 0) << bit
         free = by_phase.pop(UNPHASED, 0)
-        every = (1 << len(indexes)) - 1
-        return cls(indexes, every, free, tuple(by_phase.values()), first, second)
+        return cls(sites, (1 << len(sites)) - 1, free, tuple(by_phase.values()), first, second)
 
 
 @dataclass(frozen=True)
@@ -171,66 +198,65 @@ class _Strand:
 
 def _pairs(column: Column, kept: Kept, rows: Iterable[int]) -> Iterator[Found]:
     """Yield the pairs that explain a sample, with their scores."""
-    sites = _Sites.of(column, kept)
+    het = _Heterozygotes.of(column)
     exact: dict[int, list[_Strand]] = defaultdict(list)
     loose = []
     for row in rows:
-        one = _strand(column, kept, sites, row)
-        if one.first ^ one.second == sites.all:
+        one = _strand(column, kept, het, row)
+        if one.first ^ one.second == het.all:
             exact[one.first].append(one)
         else:
             loose.append(one)
     for group in exact.values():
         for one in group:
             partners = [other for other in exact.get(one.second, ()) if other.row >= one.row]
-            yield from _explained(one, partners, sites)
+            yield from _explained(one, partners, het)
     for place, one in enumerate(loose):
-        yield from _explained(one, loose[place:], sites)
-        yield from _explained(one, (other for group in exact.values() for other in group), sites)
+        yield from _explained(one, loose[place:], het)
+        yield from _explained(one, (other for group in exact.values() for other in group), het)
 
 
-def _strand(column: Column, kept: Kept, sites: _Sites, row: int) -> _Strand:
-    fits = kept.definition.fits
-    first = second = 0
-    for bit, index in enumerate(sites.indexes):
-        here, one, other = fits[index], column.first[index], column.second[index]
-        first |= (here[one] >> row & 1 if one < len(here) else 0) << bit
-        second |= (here[other] >> row & 1 if other < len(here) else 0) << bit
-    score, several = kept.scored(row)
-    if not several:
-        return _Strand(row, first, second, 0, score)
-    wobbles = sum(1 << bit for bit, index in enumerate(sites.indexes) if index in several)
-    homozygous = several.difference(sites.indexes)
-    counted = sum(column.first[index] != 0 for index in homozygous)
-    return _Strand(row, first, second, wobbles, score + counted)
+def _strand(column: Column, kept: Kept, het: _Heterozygotes, row: int) -> _Strand:
+    fits, wobbles = kept.definition.fits, kept.wobbles(row)
+    first = second = flexible = 0
+    for bit, one in enumerate(het.sites):
+        here = fits[one.place]
+        first |= (here[one.first] >> row & 1 if one.first < len(here) else 0) << bit
+        second |= (here[one.second] >> row & 1 if one.second < len(here) else 0) << bit
+        flexible |= (wobbles >> one.place & 1) << bit
+    score = kept.score(row)
+    if wobbles:
+        homozygous = (one.place for one in column.sites if not one.heterozygous)
+        score += sum(wobbles >> index & 1 for index in homozygous)
+    return _Strand(row, first, second, flexible, score)
 
 
-def _explained(one: _Strand, others: Iterable[_Strand], sites: _Sites) -> Iterator[Found]:
+def _explained(one: _Strand, others: Iterable[_Strand], het: _Heterozygotes) -> Iterator[Found]:
     """Yield the pairs of an allele with those of the others that take what it leaves."""
     for other in others:
-        straight, crossed = one.first & other.second, one.second & other.first
-        if (straight | crossed) & sites.free != sites.free:
+        straight, across = one.first & other.second, one.second & other.first
+        if (straight | across) & het.free != het.free:
             continue
-        if any(part & ~straight and part & ~crossed for part in sites.sets):
+        if any(part & ~straight and part & ~across for part in het.sets):
             continue
         score = one.score + other.score
         if one.wobbles | other.wobbles:
-            score += _wobble_score(one, other, sites)
+            score += _wobble_score(one, other, het)
         yield (one.row, other.row), score
 
 
-def _wobble_score(one: _Strand, other: _Strand, sites: _Sites) -> int:
+def _wobble_score(one: _Strand, other: _Strand, het: _Heterozygotes) -> int:
     """Return the most that the wobble cells of a pair count, over the strands that are possible."""
-    straight = one.wobbles & sites.first, other.wobbles & sites.second
-    crossed = one.wobbles & sites.second, other.wobbles & sites.first
-    free = (1 << bit for bit in _bits(sites.free & (one.wobbles | other.wobbles)))
+    straight = one.wobbles & het.first, other.wobbles & het.second
+    across = one.wobbles & het.second, other.wobbles & het.first
+    free = (1 << bit for bit in bits(het.free & (one.wobbles | other.wobbles)))
     best = 0
-    for part in [*sites.sets, *free]:
+    for part in [*het.sets, *free]:
         counts = []
         if not part & ~(one.first & other.second):
             counts.append(sum((cells & part).bit_count() for cells in straight))
         if not part & ~(one.second & other.first):
-            counts.append(sum((cells & part).bit_count() for cells in crossed))
+            counts.append(sum((cells & part).bit_count() for cells in across))
         best += max(counts)
     return best
 
@@ -247,9 +273,11 @@ def _named(
         names = [definition.alleles[row].name for row in rows]
         core = [definition.core_of.get(one, one) for one in names]
         named.setdefault(tuple(in_order(core, definition.reference)), score)
-    every_name = {name for pair in named for name in pair}
-    place = {name: rank for rank, name in enumerate(in_order(every_name, definition.reference))}
-    ordered = sorted(named, key=lambda pair: (-named[pair], [place[one] for one in pair]))
+    ordered = list(named)
+    if len(named) > 1:
+        names = in_order({name for pair in named for name in pair}, definition.reference)
+        place = {name: rank for rank, name in enumerate(names)}
+        ordered.sort(key=lambda pair: (-named[pair], [place[one] for one in pair]))
     return tuple(
         Diplotype(pair[0], pair[1] if len(pair) > 1 else None, named[pair]) for pair in ordered
     )

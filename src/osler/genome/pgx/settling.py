@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from osler.genome.pgx.caller import GeneCaller
-from osler.genome.pgx.columns import UNPHASED, Column, columns_of
+from osler.genome.pgx.columns import Column, columns_of
 from osler.genome.pgx.definitions import GeneDefinition
 from osler.genome.pgx.functions import FunctionTable
 from osler.genome.pgx.nouns import GeneCall, GeneGenotypes, Position
@@ -93,10 +93,10 @@ def _unread(definition: GeneDefinition, call: GeneCall) -> Settling:
 def _by_position(caller: GeneCaller, column: Column, call: GeneCall) -> Iterator[Settling]:
     """Yield the missing positions whose genotype changes the call."""
     for index, position in enumerate(caller.definition.positions):
-        if column.first[index] >= 0:
+        if not column.missing >> index & 1:
             continue
         calls = [
-            caller.call(_with(column, index, first, second))
+            caller.call(column.with_genotype(index, first, second))
             for first, second in _possible(len(position.alleles), column.haploid)
         ]
         distinct = {_told(one): one for one in calls if one.status != "no call"}
@@ -114,14 +114,6 @@ def _possible(n_alleles: int, haploid: bool) -> Iterator[tuple[int, int]]:
         yield one, one
 
 
-def _with(column: Column, index: int, first: int, second: int) -> Column:
-    def put(values: tuple[int, ...], one: int) -> tuple[int, ...]:
-        return (*values[:index], one, *values[index + 1 :])
-
-    phase = put(column.phase, UNPHASED)
-    return Column(put(column.first, first), put(column.second, second), phase, column.haploid)
-
-
 def _told(call: GeneCall) -> tuple[str, ...]:
     return tuple(call.printed())
 
@@ -129,13 +121,13 @@ def _told(call: GeneCall) -> tuple[str, ...]:
 def _by_phase(caller: GeneCaller, column: Column) -> Iterator[Settling]:
     """Yield the phasing that tells calls apart, if it does."""
     seen = caller.seen(column)
-    indexes = seen.column.heterozygous(seen.kept.indexes)
-    if seen.column.strands_known(seen.kept.indexes):
+    if seen.strands_known:
         return
     phased = [caller.call(one) for one in caller.rule.phasings(seen)]
     calls = {_told(one): one for one in phased if one.status != "no call"}
     if len(calls) > 1:
-        positions = tuple(caller.definition.positions[one] for one in indexes)
+        het = [one.place for one in seen.column.sites if one.heterozygous]
+        positions = tuple(caller.definition.positions[one] for one in het)
         what = f"phase {_places(positions)} with one another"
         yield Settling(positions, what, tuple(calls.values()))
 

@@ -20,15 +20,4 @@ class Cyp2c9(Rule):
 
     def answer(self, seen: Seen) -> GeneCall:
         """Return the general call, with the genotype of rs12777823."""
-        return replace(super().answer(seen), beside=((RSID, genotype_of(seen, RSID)),))
-
-
-def genotype_of(seen: Seen, rsid: str) -> str | None:
-    """Return the genotype at a position as the file has it, `A/G`; None where there is none."""
-    index = seen.definition.index_of_rsid(rsid)
-    if index is None or seen.column.first[index] < 0:
-        return None
-    alleles = seen.definition.all_positions[index].alleles
-    both = seen.column.first[index], seen.column.second[index]
-    names = [alleles[one] if one < len(alleles) else "undocumented" for one in both]
-    return names[0] if seen.column.haploid else "/".join(names)
+        return replace(super().answer(seen), beside=((RSID, seen.genotype(RSID)),))

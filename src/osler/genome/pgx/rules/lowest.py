@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, compress, product
 
-from osler.genome.pgx.columns import Column
+from osler.genome.pgx.columns import Column, units
+from osler.genome.pgx.matching import bits
 from osler.genome.pgx.nouns import Diplotype, GeneCall
 from osler.genome.pgx.rules.rule import Rule, Seen
 
@@ -40,33 +41,38 @@ class LowestFunction(Rule):
         if seen.column.haploid:
             name = _strand_name(strands.first, seen.definition.reference)
             return self.matched(seen, (Diplotype(name),), *self.remarks(seen))
-        if seen.column.strands_known(seen.kept.indexes):
+        if self.strands_known(seen):
             return self._paired(seen, strands)
         return self._listed(seen, strands)
 
     def strands(self, seen: Seen) -> Strands:
-        """Return the alleles on either strand."""
-        found = [
-            (allele.name, *self._carried(seen, row))
-            for row, allele in enumerate(seen.definition.alleles)
-            if row and seen.kept.live >> row & 1
-        ]
-        return Strands(
-            tuple(name for name, first, _ in found if first),
-            tuple(name for name, _, second in found if second),
-        )
+        """Return the alleles on either strand; one that is part of another there is not told."""
+        touched = 0
+        for one in seen.column.sites:
+            touched |= seen.definition.touched[one.place]
+        rows = [row for row in bits(touched) if row]
+        first = {one.place: one.first for one in seen.column.sites}
+        second = {one.place: one.second for one in seen.column.sites}
+        return Strands(self._on(seen, rows, first), self._on(seen, rows, second))
 
-    def _carried(self, seen: Seen, row: int) -> tuple[bool, bool]:
-        """Tell on which strands all cells of an allele that count are found."""
-        allowed, column = seen.definition.alleles[row].cells, seen.column
-        cells = [index for index in self.counting(seen, row) if column.first[index] >= 0]
-        first = all(column.first[index] in allowed[index] for index in cells)
-        second = all(column.second[index] in allowed[index] for index in cells)
-        return bool(cells) and first, bool(cells) and second
+    def _on(self, seen: Seen, rows: list[int], strand: dict[int, int]) -> tuple[str, ...]:
+        alleles = seen.definition.alleles
+        found = []
+        for row in rows:
+            cells = self.counting(seen, row)
+            if cells and all(strand.get(one, 0) in alleles[row].cells[one] for one in cells):
+                found.append((alleles[row].name, cells))
+        return tuple(name for name, cells in found if not any(cells < more for _, more in found))
 
-    def counting(self, seen: Seen, row: int) -> list[int]:
-        """Return the positions whose cells tell whether an allele is there."""
-        return list(seen.definition.alleles[row].cells)
+    def counting(self, seen: Seen, row: int) -> frozenset[int]:
+        """Return the positions that must fit for an allele to be there; none if one is missing."""
+        if seen.definition.filled[row] & seen.kept.missing:
+            return frozenset()
+        return frozenset(seen.definition.alleles[row].cells)
+
+    def strands_known(self, seen: Seen) -> bool:
+        """Tell whether it is known which alleles lie together."""
+        return seen.strands_known
 
     def _paired(self, seen: Seen, strands: Strands) -> GeneCall:
         reference, order = seen.definition.reference, seen.definition.order
@@ -98,12 +104,12 @@ class LowestFunction(Rule):
 
     def phasings(self, seen: Seen) -> Iterator[Column]:
         """Yield the column with every phase that is possible; nothing where there are too many."""
-        _, *others = seen.column.units(seen.kept.indexes) or [[]]
-        if len(others) >= MOST_UNITS:
+        together = units(seen.column.sites)
+        if not 0 < len(together) <= MOST_UNITS:
             return
-        for flips in product((False, True), repeat=len(others)):
-            chosen = compress(others, flips)
-            yield seen.column.phased(list(chain.from_iterable(chosen)))
+        for flips in product((False, True), repeat=len(together) - 1):
+            swapped = chain.from_iterable(compress(together[1:], flips))
+            yield seen.column.phased([one.place for one in swapped])
 
     def _lookup(self, seen: Seen, names: list[str]) -> Diplotype:
         first, second = sorted(names, key=seen.definition.order.__getitem__)

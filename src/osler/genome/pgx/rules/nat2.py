@@ -20,7 +20,7 @@ class Nat2(Rule):
 
     def refusal(self, seen: Seen) -> GeneCall | None:
         """Return that a required position is missing, if one is."""
-        lacking = [one for one in seen.definition.required if one in seen.missing]
+        lacking = [one for one in seen.definition.required if one in seen.kept.dropped]
         if not lacking:
             return super().refusal(seen)
         places = ", ".join(map(str, lacking))
@@ -29,7 +29,7 @@ class Nat2(Rule):
 
     def answer(self, seen: Seen) -> GeneCall:
         """Return the call; with unknown strands the pick of the list."""
-        if seen.column.strands_known(seen.kept.indexes):
+        if seen.strands_known:
             return super().answer(seen)
         pairs = match(seen.column, seen.kept, every=True)
         picked = _picked(pairs, seen.definition.priorities)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from osler.genome.pgx.columns import Column
+from osler.genome.pgx.columns import Column, strands_known
 from osler.genome.pgx.definitions import GeneDefinition
 from osler.genome.pgx.functions import FunctionTable
 from osler.genome.pgx.matching import Kept, crossed, explaining, match
@@ -27,6 +27,8 @@ class Seen:
         Positions, in the chromosome's coordinates, with an allele that the definition has not.
     function
         Gives the functions of alleles, read from the release when first asked for.
+    whole
+        The column as it was read, the extra positions and undocumented alleles included.
     """
 
     definition: GeneDefinition
@@ -34,13 +36,22 @@ class Seen:
     kept: Kept
     undocumented: tuple[int, ...]
     function: Callable[[], FunctionTable]
+    whole: Column
 
     @property
-    def missing(self) -> tuple[int, ...]:
-        """The positions without a genotype, in the chromosome's coordinates."""
-        left = frozenset(self.kept.indexes)
-        positions = enumerate(self.definition.positions)
-        return tuple(sorted({one.position for index, one in positions if index not in left}))
+    def strands_known(self) -> bool:
+        """Whether it is known which alleles lie together."""
+        return strands_known(self.column.sites)
+
+    def genotype(self, rsid: str) -> str | None:
+        """Return the genotype at a position as the file has it, `A/G`; None where there is none."""
+        index = self.definition.index_of_rsid(rsid)
+        both = None if index is None else self.whole.at(index)
+        if index is None or both is None:
+            return None
+        alleles = self.definition.all_positions[index].alleles
+        names = [alleles[one] if one < len(alleles) else "undocumented" for one in both]
+        return names[0] if self.column.haploid else "/".join(names)
 
     def by_function(self, names: list[str]) -> list[str]:
         """Return alleles, the lowest function first, equal ones as in the definition."""
@@ -58,7 +69,7 @@ class Rule:
 
     def refusal(self, seen: Seen) -> GeneCall | None:
         """Return why the gene is not called from these genotypes; None where it is."""
-        if seen.kept.indexes:
+        if seen.kept.some:
             return None
         gene = seen.definition.gene
         return self.call(seen, "no call", notes=(f"no position of {gene} has a genotype",))
@@ -103,8 +114,8 @@ class Rule:
             diplotypes,
             detected,
             advised,
-            phased=bool(seen.kept.indexes) and seen.column.strands_known(seen.kept.indexes),
-            missing=seen.missing,
+            phased=seen.kept.some and seen.strands_known,
+            missing=seen.kept.dropped,
             uncallable=seen.kept.gone,
             undocumented=seen.undocumented,
             notes=notes,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from osler.genome.pgx.nouns import Diplotype, GeneCall
-from osler.genome.pgx.rules.cyp2c9 import genotype_of
 from osler.genome.pgx.rules.rule import Rule, Seen
 
 RSID = "rs4149056"
@@ -23,13 +22,11 @@ class Slco1b1(Rule):
         """Return the general call, or what rs4149056 alone tells."""
         call = super().answer(seen)
         index = seen.definition.index_of_rsid(RSID)
-        if call.diplotypes or index is None or index not in seen.kept.indexes:
-            return call
-        both = seen.column.first[index], seen.column.second[index]
-        if seen.column.haploid or not set(both) <= {0, 1}:
+        both = None if index is None else seen.column.at(index)
+        if call.diplotypes or both is None or seen.column.haploid or not set(both) <= {0, 1}:
             return call
         pair = Diplotype(*BY_VARIANTS[sum(both)])
-        shown = f"{RSID} {genotype_of(seen, RSID)}"
+        shown = f"{RSID} {seen.genotype(RSID)}"
         note = f"no star alleles fit; advice goes by {shown} alone, looked up as {pair}"
         notes = (*call.notes, note)
         return self.call(seen, "no call", detected=(shown,), advised=(pair,), notes=notes)
