@@ -11,7 +11,9 @@ import pytest
 from osler.errors import InputError
 from osler.genome.somatic import Alteration, load
 from osler.genome.somatic.maf import TumourFile, read_maf
+from osler.genome.somatic.match import matches_of
 from osler.genome.somatic.measurements import read_assayed, read_copy_number, read_fusions
+from osler.genome.somatic.names import Kind
 from osler.genome.somatic.vcf import read_somatic_vcf
 
 MAF_HEADER = (
@@ -162,6 +164,20 @@ def test_an_unannotated_vcf_is_matched_by_allele(tmp_path: Path) -> None:
     assert not file.annotated
     assert file.build == "GRCh37"
     assert any(note.startswith("1 variants at no allele") for note in file.told())
+
+
+def test_civics_own_vcf_finds_civics_variants(tmp_path: Path) -> None:
+    """Every allele of the release's VCF leads back to its variant, but for polymorphisms."""
+    civic = load()
+    lines = civic.release.read("accepted_vcf").decode("utf-8").splitlines()
+    records = [line.split("\t") for line in lines if not line.startswith("#")]
+    asked = {int(one[2]) for one in records} & set(civic.evidence)
+    rows = ["\t".join([*one[:5], ".", "PASS", ".", "GT", "0/1"]) for one in records]
+    found = alterations(read_vcf(vcf(tmp_path, *rows)))
+    matched = {one.number for own in found for one, _ in matches_of(own, [own], civic)}
+    lost = [civic.variants[number] for number in asked - matched]
+    assert len(asked) > 600
+    assert {one.name.patterns[0].kind for one in lost} == {Kind.POLYMORPHISM}
 
 
 def test_another_build_without_annotation_matches_nothing(tmp_path: Path) -> None:

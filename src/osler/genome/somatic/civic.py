@@ -19,6 +19,7 @@ from osler.knowledge import Release
 
 SUBJECT = "tumour"
 DISEASES = "diseases"
+GRCH37 = "GRCh37"
 RARE, COMMON = "Rare Germline", "Common Germline"
 GERMLINE = frozenset({RARE, COMMON})
 PREDICTIVE, PROGNOSTIC, DIAGNOSTIC = "Predictive", "Prognostic", "Diagnostic"
@@ -136,7 +137,11 @@ class Civic:
     def __init__(self, release: Release) -> None:
         self.release = release
         self.diseases = Diseases(_with_diseases(release))
-        self.variants = {one.number: one for one in map(_variant, rows_of(release, "variants"))}
+        written = _written_places(release)
+        self.variants = {
+            one.number: one
+            for one in (_variant(row, written) for row in rows_of(release, "variants"))
+        }
         self.evidence: Mapping[int, tuple[Evidence, ...]] = self._read_evidence()
         self.assertions: Mapping[int, tuple[Assertion, ...]] = self._read_assertions()
         self.by_gene = self._group()
@@ -290,7 +295,24 @@ def _citation(row: Mapping[str, str]) -> str:
     )
 
 
-def _variant(row: Mapping[str, str]) -> CivicVariant:
+ACCEPTED = "accepted_vcf"
+
+
+def _written_places(release: Release) -> dict[int, frozenset[Place]]:
+    """Return the alleles of CIViC's own VCF, by variant: indels in repeats as VCF has them."""
+    found: dict[int, set[Place]] = defaultdict(set)
+    lines = release.read(ACCEPTED).decode().split("\n") if ACCEPTED in release.names() else []
+    for line in lines:
+        fields = line.split("\t")
+        if line.startswith("#") or len(fields) < 5 or not fields[2].isdigit():
+            continue
+        for alternate in fields[4].split(","):
+            place = Place.trimmed(GRCH37, fields[0], int(fields[1]), fields[3], alternate)
+            found[int(fields[2])].add(place)
+    return {number: frozenset(places) for number, places in found.items()}
+
+
+def _variant(row: Mapping[str, str], written: Mapping[int, frozenset[Place]]) -> CivicVariant:
     types = tuple(one for one in row["variant_types"].split(",") if one not in NOT_TOLD)
     return CivicVariant(
         number=int(row["variant_id"]),
@@ -298,7 +320,7 @@ def _variant(row: Mapping[str, str]) -> CivicVariant:
         label=row["variant"],
         name=parse_name(row["variant"], row["gene"], types),
         types=types,
-        places=_places(row),
+        places=_places(row) | written.get(int(row["variant_id"]), frozenset()),
         region=_region(row),
         aliases=_aliases(row),
     )
@@ -306,7 +328,7 @@ def _variant(row: Mapping[str, str]) -> CivicVariant:
 
 def _places(row: Mapping[str, str]) -> frozenset[Place]:
     """Return the allele; several alternates, `G/A`, are several."""
-    if row["reference_build"] != "GRCh37" or row["chromosome2"] or not row["start"]:
+    if row["reference_build"] != GRCH37 or row["chromosome2"] or not row["start"]:
         return frozenset()
     reference, start = row["reference_bases"], int(row["start"])
     span = int(row["stop"]) - start + 1
@@ -317,16 +339,14 @@ def _places(row: Mapping[str, str]) -> frozenset[Place]:
     if not reference and (span != 2 or not alternates):
         return frozenset()
     return frozenset(
-        Place.trimmed(
-            "GRCh37", row["chromosome"], start if reference else start + 1, reference, one
-        )
+        Place.trimmed(GRCH37, row["chromosome"], start if reference else start + 1, reference, one)
         for one in (alternates or [""])
         if one != reference
     )
 
 
 def _region(row: Mapping[str, str]) -> tuple[str, int, int] | None:
-    if row["reference_build"] != "GRCh37" or row["chromosome2"]:
+    if row["reference_build"] != GRCH37 or row["chromosome2"]:
         return None
     if not (row["chromosome"] and row["start"] and row["stop"]):
         return None

@@ -135,6 +135,8 @@ def _pattern(
 def _small(
     alteration: Alteration, pattern: Pattern, variant: CivicVariant, civic: Civic
 ) -> VariantMatch | None:
+    if alteration.place is not None and alteration.place in variant.places:
+        return _same_place(alteration, pattern)
     if pattern.kind in {Kind.PROTEIN, Kind.CODING}:
         return _change(alteration, pattern, variant)
     if pattern.kind is Kind.CODON:
@@ -154,16 +156,32 @@ def _small(
     return None
 
 
+# CIViC gives one allele as an example of a class: then the match is of that class.
+_OF_EXAMPLE = {
+    Kind.CODON: VariantMatch.CODON,
+    Kind.CODONS: VariantMatch.CODONS,
+    Kind.EXON: VariantMatch.EXON,
+    Kind.DOMAIN: VariantMatch.REGION,
+    Kind.GENE: VariantMatch.CLASS,
+}
+_BY_ALLELE = frozenset({Kind.PROTEIN, Kind.CODING, Kind.PLACE, Kind.UNREAD})
+
+
+def _same_place(alteration: Alteration, pattern: Pattern) -> VariantMatch | None:
+    """Compare with a pattern of a variant that has this very allele."""
+    if pattern.kind not in _BY_ALLELE:
+        return _OF_EXAMPLE.get(pattern.kind)
+    change, named = alteration.change, pattern.change
+    same = change is not None and named is not None and change.same_as(named)
+    return VariantMatch.SAME_CHANGE if same else VariantMatch.SAME_PLACE
+
+
 def _touches(change: ProteinChange | None, pattern: Pattern) -> bool:
     return change is not None and change.touches(pattern.first, pattern.last)
 
 
 def _change(alteration: Alteration, pattern: Pattern, variant: CivicVariant) -> VariantMatch | None:
     """Compare with one change of the protein or of the coding sequence."""
-    if alteration.place is not None and alteration.place in variant.places:
-        change, named = alteration.change, pattern.change
-        same = change is not None and named is not None and change.same_as(named)
-        return VariantMatch.SAME_CHANGE if same else VariantMatch.SAME_PLACE
     if _elsewhere(alteration, variant):
         return None
     if pattern.kind is Kind.CODING:
@@ -284,8 +302,6 @@ def _acts(alteration: Alteration, action: Action, civic: Civic) -> bool:
 
 def _place(alteration: Alteration, variant: CivicVariant) -> VariantMatch | None:
     """Compare with a place outside what is translated."""
-    if alteration.place is not None and alteration.place in variant.places:
-        return VariantMatch.SAME_PLACE
     if variant.places or variant.region is None or alteration.changes_protein:
         return None
     _, first, last = variant.region

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from osler.errors import Fault, InputError
 from osler.genome.somatic.annotation import Annotation, annotation_of, chosen
 from osler.genome.somatic.civic import Civic, CivicVariant
+from osler.genome.somatic.consequence import classification_of
 from osler.genome.somatic.maf import TumourFile
+from osler.genome.somatic.names import Kind
 from osler.genome.somatic.nouns import Alteration, Place
 from osler.genome.somatic.protein import Effect, ProteinChange
 from osler.sources.files import open_binary
@@ -282,28 +284,38 @@ def _alteration(
 def _by_place(
     place: Place | None, share: float | None, depth: int | None, civic: Civic
 ) -> tuple[Alteration | None, str | None]:
-    """Return an allele that CIViC names, with what CIViC says it does to the protein."""
-    for variant in civic.by_place.get(place, ()) if place else ():
-        change = _change(variant)
-        if change is not None and place is not None:
-            found = Alteration(
-                variant.gene,
-                classification=_class(change, place),
-                protein=f"p.{variant.label.partition(' (')[0].removeprefix('p.')}",
-                place=place,
-                allele_fraction=share,
-                depth=depth,
-            )
-            return found, None
-    return None, NOT_NAMED
+    """Return an allele that CIViC names, with what CIViC says it does."""
+    if place is None:
+        return None, NOT_NAMED
+    named = [_named(variant, place) for variant in civic.by_place.get(place, ())]
+    known = [one for one in named if one is not None]
+    if not known:
+        return None, NOT_NAMED
+    best = next((one for one in known if one.protein), known[0])
+    return replace(best, place=place, allele_fraction=share, depth=depth), None
 
 
-def _change(variant: CivicVariant) -> ProteinChange | None:
-    """Return the one change that a variant's name is of; None for names of several things."""
-    if len(variant.name.groups) != 1:
+# Polymorphisms are not of the tumour.
+_INHERITED = frozenset({Kind.POLYMORPHISM})
+
+
+def _named(variant: CivicVariant, place: Place) -> Alteration | None:
+    """Return what a variant's name says of its allele; None for what is inherited."""
+    patterns = variant.name.patterns
+    changes = [pattern.change for pattern in patterns if pattern.change is not None]
+    coding = next((one.text for one in patterns if one.kind is Kind.CODING), None)
+    if len(changes) == 1:
+        written = variant.label.partition(" (")[0].split()[-1].removeprefix("p.")
+        return Alteration(
+            variant.gene,
+            classification=_class(changes[0], place),
+            protein=f"p.{written}",
+            coding=coding,
+        )
+    if all(pattern.kind in _INHERITED for pattern in patterns):
         return None
-    changes = [pattern.change for pattern in variant.name.patterns if pattern.change is not None]
-    return changes[0] if len(changes) == 1 else None
+    known = classification_of("&".join(variant.types), place.reference, place.alternate)
+    return Alteration(variant.gene, classification=known, coding=coding)
 
 
 def _class(change: ProteinChange, place: Place) -> str | None:
