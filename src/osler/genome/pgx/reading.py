@@ -22,7 +22,7 @@ from osler.genome.pgx.nouns import GeneGenotypes
 from osler.genome.pgx.positions37 import PositionMap
 from osler.genome.pgx.sites import Sites
 from osler.genome.pgx.spelling import Repeats, meaning_of
-from osler.sources.vcf import Build, Vcf, open_vcf
+from osler.sources.vcf import Build, Stored, Vcf, open_vcf
 
 BUILDS: tuple[Build, ...] = ("GRCh38", "GRCh37")
 NO_POSITION = "no record at any position of the definitions: nothing was assayed"
@@ -53,14 +53,18 @@ class VcfGenotypes:
 
 
 def read(
-    path: Path | str, definitions: Definitions, *, samples: Sequence[str] | None = None
+    source: Path | str | Stored,
+    definitions: Definitions,
+    *,
+    samples: Sequence[str] | None = None,
 ) -> VcfGenotypes:
     """Read the genotypes at the positions of all genes.
 
     Parameters
     ----------
-    path
-        VCF (plain, gzipped, bgzipped), BCF or gVCF, of GRCh38 or GRCh37.
+    source
+        VCF (plain, gzipped, bgzipped), BCF or gVCF, of GRCh38 or GRCh37: a file, or something
+        that is kept elsewhere, such as an attachment of a vault.
     samples
         Those wanted, in this order; all of the file by default.
 
@@ -70,7 +74,7 @@ def read(
         If the file is no whole VCF, has no samples, lacks one that is wanted, or is of another or
         an unknown genome build.
     """
-    with open_vcf(Path(path)) as vcf:
+    with open_vcf(Path(source) if isinstance(source, str) else source) as vcf:
         chosen = _columns(vcf, samples)
         told: Counter[str] = Counter()
         build = _build(vcf, definitions, told)
@@ -120,7 +124,7 @@ def _gather(
 def _columns(vcf: Vcf, wanted: Sequence[str] | None) -> NDArray[np.int64] | None:
     """Return the columns of the samples that are wanted; None for all."""
     if not vcf.samples:
-        raise InputError(Fault(vcf.path.name, "no samples", "a VCF with a column for each sample"))
+        raise InputError(Fault(vcf.where, "no samples", "a VCF with a column for each sample"))
     if wanted is None:
         return None
     number = {name: column for column, name in enumerate(vcf.samples)}
@@ -167,11 +171,11 @@ def _refuse_other_build(vcf: Vcf, definitions: Definitions) -> None:
     build = build_of(found)
     if build is not None and build != vcf.build:
         came = f"a header of {vcf.build} and records of {build}"
-        raise InputError(Fault(vcf.path.name, came, "one genome build", "correct the header"))
+        raise InputError(Fault(vcf.where, came, "one genome build", "correct the header"))
 
 
 def _of_no_build(vcf: Vcf, how: str, remedy: str) -> Fault:
-    return Fault(vcf.path.name, f"genome build unknown: {how}", "GRCh38 or GRCh37", remedy)
+    return Fault(vcf.where, f"genome build unknown: {how}", "GRCh38 or GRCh37", remedy)
 
 
 def _listed(told: Mapping[str, int]) -> list[str]:

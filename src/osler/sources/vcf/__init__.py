@@ -12,6 +12,7 @@ from osler.sources.vcf.header import Header
 from osler.sources.vcf.normalise import normalise, trimmed
 from osler.sources.vcf.opening import Region, Vcf, is_vcf, open_vcf
 from osler.sources.vcf.record import NON_REFERENCE, Record, is_bases
+from osler.sources.vcf.text import Stored
 
 __all__ = [
     "ABSENT",
@@ -23,6 +24,7 @@ __all__ = [
     "Header",
     "Record",
     "Region",
+    "Stored",
     "Told",
     "Vcf",
     "chromosome_name",

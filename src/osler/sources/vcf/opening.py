@@ -7,7 +7,7 @@ cyvcf2 (docs/decisions/0008-reading-variant-files.md).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from osler.extras import require
 from osler.sources.vcf.build import Build, chromosome_name
 from osler.sources.vcf.header import MOST_HEADER_LINES, Header, parse_header
 from osler.sources.vcf.record import Record
-from osler.sources.vcf.text import Lines, first_unpacked_bytes, is_blocked
+from osler.sources.vcf.text import Lines, Stored
 
 Region = tuple[str, int, int]
 
@@ -51,10 +51,11 @@ class Vcf:
         What was doubtful, by kind; complete after the last record.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, stored: Stored) -> None:
+        self.where = stored.where
         self.notes: Counter[str] = Counter()
-        self._is_bcf = first_unpacked_bytes(path, 4) == _BCF
+        self._stored = stored
+        self._is_bcf = stored.first_unpacked(4) == _BCF
         self._lines: Iterator[bytes] | None = None
         self._text: Lines | None = None
         self.header = self._read_header()
@@ -102,16 +103,16 @@ class Vcf:
 
     def _read_header(self) -> Header:
         if self._is_bcf:
-            with _quiet_htslib(self.path) as reader:
+            with _quiet_htslib(self._stored) as reader:
                 text = str(reader.raw_header).rstrip("\n\0")
-            return parse_header([line.encode() for line in text.split("\n")], self.path.name)
+            return parse_header([line.encode() for line in text.split("\n")], self.where)
         lines: list[bytes] = []
         for line in self._open_text():
             if line.startswith(b"#CHROM"):
                 lines.append(line)
                 if not lines[0].startswith(b"##fileformat=VCF"):
                     self.notes[NO_FILEFORMAT] = 1
-                return parse_header(lines, self.path.name)
+                return parse_header(lines, self.where)
             if line.startswith(b"##"):
                 lines.append(line)
             elif line.strip():
@@ -120,10 +121,10 @@ class Vcf:
                 break
         came = "no line of column names" if lines else "no VCF"
         expected = "a VCF: lines ##…, then #CHROM POS ID REF …, then the records"
-        raise InputError(Fault(self.path.name, came, expected))
+        raise InputError(Fault(self.where, came, expected))
 
     def _open_text(self) -> Iterator[bytes]:
-        self._text = Lines(self.path)
+        self._text = Lines(self._stored)
         self._lines = iter(self._text)
         return self._lines
 
@@ -164,27 +165,27 @@ class Vcf:
     # --- htslib ---------------------------------------------------------------------------------
 
     def _has_index(self) -> bool:
-        if not is_blocked(self.path) or self.path.stat().st_size < LEAST_BYTES_FOR_INDEX:
+        path = self._stored.path
+        if path is None or path.stat().st_size < LEAST_BYTES_FOR_INDEX:
             return False
-        index = _index_of(self.path)
-        if index is None:
+        index = _index_of(path)
+        if index is None or not self._stored.is_blocked:
             return False
-        if index.stat().st_mtime < self.path.stat().st_mtime:
+        if index.stat().st_mtime < path.stat().st_mtime:
             self.notes[OLD_INDEX] = 1
             return False
         return True
 
     def _by_htslib(self, regions: Sequence[Region] | None) -> Iterator[Record]:
-        with _quiet_htslib(self.path) as reader:
-            indexed = regions is not None and _index_of(self.path) is not None
-            if regions is None or not indexed:
-                wanted = None if regions is None else _joined(regions)
-                for line in _text_of(iter(reader), self.path):
-                    record = self._record(line, wanted)
-                    if record is not None:
-                        yield record
+        with _quiet_htslib(self._stored) as reader:
+            if regions is not None and self._has_index():
+                yield from self._by_index(reader, regions)
                 return
-            yield from self._by_index(reader, regions)
+            wanted = None if regions is None else _joined(regions)
+            for line in _text_of(reader, self.where):
+                record = self._record(line, wanted)
+                if record is not None:
+                    yield record
 
     def _by_index(self, reader: Any, regions: Sequence[Region]) -> Iterator[Record]:
         contigs = {chromosome_name(name): name for name in reader.seqnames}
@@ -194,7 +195,7 @@ class Vcf:
                 continue
             for start, end in spans:
                 where = f"{contigs[chromosome]}:{start}-{end}"
-                for line in _text_of(reader(where), self.path):
+                for line in _text_of(reader(where), self.where):
                     record = self._record(line, None)
                     if record is None or (record.position <= last[1] and last[0] == chromosome):
                         continue
@@ -206,20 +207,20 @@ Span = tuple[int, int]
 
 
 @contextmanager
-def open_vcf(path: Path) -> Iterator[Vcf]:
-    """Open a VCF (plain, gzipped or bgzipped) or BCF.
+def open_vcf(source: Path | Stored) -> Iterator[Vcf]:
+    """Open a VCF (plain, gzipped or bgzipped) or BCF; what is no file can be VCF only.
 
     Raises
     ------
     InputError
         If it is no readable VCF, has no line of column names, or names a sample twice.
     """
-    yield Vcf(Path(path))
+    yield Vcf(source if isinstance(source, Stored) else Stored.file(source))
 
 
 def is_vcf(path: Path) -> bool:
     """Say whether a file begins as VCF or BCF do."""
-    start = first_unpacked_bytes(path, 16)
+    start = Stored.file(path).first_unpacked(16)
     return start.startswith((b"##fileformat=VCF", b"BCF\x02", b"#CHROM\tPOS"))
 
 
@@ -273,21 +274,23 @@ def _index_of(path: Path) -> Path | None:
 
 
 @contextmanager
-def _quiet_htslib(path: Path) -> Iterator[Any]:
+def _quiet_htslib(stored: Stored) -> Iterator[Any]:
     """Open a file by htslib, whose own words stay unsaid."""
+    if stored.path is None:
+        raise InputError(Fault(stored.where, "BCF", "VCF, or BCF in a file"))
     cyvcf2 = require("cyvcf2", "genome")
     cyvcf2.cyvcf2.set_htslib_log_level(0)
     try:
-        reader = cyvcf2.VCF(str(path))
+        reader = cyvcf2.VCF(str(stored.path))
     except (OSError, ValueError) as error:
-        raise InputError(Fault(path.name, "no readable BCF or VCF", "a whole file")) from error
+        raise InputError(Fault(stored.where, "no readable BCF or VCF", "a whole file")) from error
     try:
         yield reader
     finally:
         reader.close()
 
 
-def _text_of(variants: Iterator[Any], path: Path) -> Iterator[bytes]:
+def _text_of(variants: Iterable[Any], where: str) -> Iterator[bytes]:
     """Yield records of htslib as lines."""
     iterator = iter(variants)
     while True:
@@ -297,6 +300,6 @@ def _text_of(variants: Iterator[Any], path: Path) -> Iterator[bytes]:
             return
         except Exception as error:  # cyvcf2 raises bare Exception for a damaged record
             raise InputError(
-                Fault(path.name, "damaged or cut short", "a whole file", "copy it again")
+                Fault(where, "damaged or cut short", "a whole file", "copy it again")
             ) from error
         yield str(variant).rstrip("\n").encode()

@@ -8,13 +8,15 @@ Source: SAM/BAM specification, section 4.1, https://samtools.github.io/hts-specs
 
 from __future__ import annotations
 
+import io
 import stat
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from osler.errors import Fault, InputError
 
@@ -32,8 +34,72 @@ MOST_LINE_BYTES = 1 << 26
 _WHOLE_MEMBER = 31
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Bytes that can be read again and again: a file, or something kept elsewhere.
+
+    Attributes
+    ----------
+    where
+        What messages call it.
+    path
+        None if it is no file.
+    """
+
+    where: str
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
+
+    @classmethod
+    def file(cls, path: Path) -> Stored:
+        """Take a plain file.
+
+        Raises
+        ------
+        InputError
+            If it is not there, or is none.
+        """
+        try:
+            is_plain = stat.S_ISREG(path.stat().st_mode)
+        except FileNotFoundError as error:
+            raise InputError(Fault(path.name, "not there", "a file")) from error
+        except (OSError, ValueError) as error:
+            raise InputError(Fault(path.name, "cannot be reached", "a readable file")) from error
+        if not is_plain:
+            raise InputError(Fault(path.name, "a folder, pipe or device", "a plain file"))
+        return cls(path.name, lambda: path.open("rb"), path)
+
+    @classmethod
+    def parts(cls, where: str, parts: Callable[[], Iterator[bytes]]) -> Stored:
+        """Take what comes in parts, such as an attachment of a vault."""
+        return cls(where, lambda: _stream(parts()))
+
+    def first(self, count: int) -> bytes:
+        """Return its first bytes."""
+        try:
+            with self.open() as stream:
+                return stream.read(count)
+        except OSError as error:
+            raise InputError(Fault(self.where, "cannot be opened", "a readable file")) from error
+
+    def first_unpacked(self, count: int) -> bytes:
+        """Return how it begins when it is unpacked; whatever can be had of something damaged."""
+        head = self.first(MOST_MEMBER_BYTES)
+        if head[:2] != GZIP:
+            return head[:count]
+        try:
+            return zlib.decompressobj(_WHOLE_MEMBER).decompress(head, count)
+        except zlib.error:
+            return b""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it begins as blocked gzip does, so that it may have an index."""
+        return bool(_member_bytes(self.first(MEMBER_HEAD_BYTES)))
+
+
 class Lines:
-    """A text file read once, from its beginning: plain, gzipped or in blocked gzip.
+    """A text read once, from its beginning: plain, gzipped or in blocked gzip.
 
     Attributes
     ----------
@@ -43,8 +109,8 @@ class Lines:
         True when the last line has no line end; known after the last line.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
         self.ended_well = True
         self.cut_line = False
 
@@ -69,7 +135,7 @@ class Lines:
                 parts.append(chunk)
                 held += len(chunk)
                 if held > MOST_LINE_BYTES:
-                    raise InputError(Fault(self.path.name, "a line without end", "a text file"))
+                    raise InputError(Fault(self._stored.where, "a line without end", "a text file"))
                 continue
             yield (b"".join([*parts, whole]) if parts else whole).split(b"\n")
             parts, held = ([tail], len(tail)) if tail else ([], 0)
@@ -80,9 +146,8 @@ class Lines:
     def _chunks(self) -> Iterator[bytes]:
         """Yield the unpacked content in parts."""
         try:
-            with self.path.open("rb") as file:
-                start = file.read(MEMBER_HEAD_BYTES)
-                file.seek(0)
+            start = self._stored.first(MEMBER_HEAD_BYTES)
+            with self._stored.open() as file:
                 if start[:2] != GZIP:
                     yield from iter(lambda: file.read(CHUNK_BYTES), b"")
                 elif _member_bytes(start):
@@ -90,11 +155,13 @@ class Lines:
                 else:
                     yield from self._gzipped(file)
         except OSError as error:
-            raise InputError(Fault(self.path.name, "cannot be read", "a readable file")) from error
+            raise InputError(
+                Fault(self._stored.where, "cannot be read", "a readable file")
+            ) from error
         except (zlib.error, EOFError) as error:
             raise InputError(
                 Fault(
-                    self.path.name,
+                    self._stored.where,
                     "a gzip file that is cut short or damaged",
                     "a whole one",
                     "copy or download it again",
@@ -154,39 +221,29 @@ class Lines:
             raise EOFError
 
 
-def is_blocked(path: Path) -> bool:
-    """Say whether a file begins as blocked gzip does, so that it may have an index."""
-    return bool(_member_bytes(_first_bytes(path, MEMBER_HEAD_BYTES)))
+class _Parts(io.RawIOBase):
+    """A stream of what comes in parts."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: any buffer
+        while not self._held:
+            part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._held = part
+        given, self._held = self._held[: len(buffer)], self._held[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
 
 
-def first_unpacked_bytes(path: Path, count: int) -> bytes:
-    """Return how a file begins when it is unpacked; whatever can be had of a damaged one.
-
-    Raises
-    ------
-    InputError
-        If it is no plain file that can be read.
-    """
-    head = _first_bytes(path, MOST_MEMBER_BYTES)
-    if head[:2] != GZIP:
-        return head[:count]
-    try:
-        return zlib.decompressobj(_WHOLE_MEMBER).decompress(head, count)
-    except zlib.error:
-        return b""
-
-
-def _first_bytes(path: Path, count: int) -> bytes:
-    """Return how a file begins; without the readers of tables, which are slow to bring in."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(Fault(path.name, "a folder, pipe or device", "a plain file"))
-        with path.open("rb") as file:
-            return file.read(count)
-    except FileNotFoundError as error:
-        raise InputError(Fault(path.name, "not there", "a file")) from error
-    except (OSError, ValueError) as error:
-        raise InputError(Fault(path.name, "cannot be opened", "a readable file")) from error
+def _stream(parts: Iterator[bytes]) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_Parts(parts), READ_BYTES))
 
 
 def _member_bytes(start: bytes) -> int:
