@@ -226,7 +226,7 @@ def first_sentences(text: str, most_letters: int = MOST_LETTERS) -> str:
     'Avoid it. Use another. …'
     """
     shown = ""
-    for sentence in re.findall(r".+?[.!?](?=\s|$)|.+$", " ".join(text.split())):
+    for sentence in re.findall(r".+?[.!?](?=\s+[A-Z]|$)|.+$", " ".join(text.split())):
         if shown and len(shown) + len(sentence) > most_letters:
             return f"{shown} …"
         shown = f"{shown} {sentence.strip()}".strip()

@@ -19,7 +19,9 @@ DIGESTS = "digests.json"
 OWN = ".osler-"
 
 # What a folder may hold that has no list of digests, by its marker.
-WITHOUT_DIGESTS = {"report.json": frozenset({"report.json", "report.html", "report.fhir.json"})}
+WITHOUT_DIGESTS = {
+    "report.json": frozenset({"report.json", "report.html", "report.fhir.json", "pgx.json"})
+}
 
 
 @contextmanager

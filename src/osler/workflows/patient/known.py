@@ -10,6 +10,13 @@ from osler.model import BIRTH
 from osler.workflows.study.wording import in_words
 
 MOST_LINES = 60
+NAMED_BY_GENE = {
+    "GENOTYPE": "Genotype",
+    "PHENOTYPE": "Phenotype by genes",
+    "MUTATION": "Mutation",
+    "GENE_ALTERED": "Gene altered",
+    "PGS": "Polygenic score",
+}
 
 
 def known(
@@ -44,7 +51,7 @@ def known(
 def _line(row: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
     code, time = row["code"], row["time"]
     return {
-        "what": "Born" if code == BIRTH else descriptions.get(code) or in_words(code),
+        "what": "Born" if code == BIRTH else descriptions.get(code) or code_in_words(code),
         "value": value_in_words(
             code, row["numeric_value"], row["text_value"], described=code in descriptions
         ),
@@ -52,6 +59,20 @@ def _line(row: dict[str, Any], descriptions: dict[str, str]) -> dict[str, Any]:
         "code": code,
         "times": row["times"],
     }
+
+
+def code_in_words(code: str) -> str:
+    """Return a code's parts as words; the names of genes and scores keep their letters.
+
+    Examples
+    --------
+    >>> code_in_words("GENOTYPE//CYP2D6//*1/*4")
+    'Genotype CYP2D6'
+    """
+    kind, _, rest = code.partition("//")
+    if kind not in NAMED_BY_GENE:
+        return in_words(code)
+    return f"{NAMED_BY_GENE[kind]} {rest.partition('//')[0]}".strip()
 
 
 def value_in_words(
