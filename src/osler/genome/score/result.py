@@ -24,6 +24,8 @@ A_DISTANCE = (
     "components: a distance, not a person's ancestry, ethnicity or race"
 )
 
+ROWS_TOGETHER = 10_000
+
 Floats = NDArray[np.float64]
 
 
@@ -109,32 +111,42 @@ class ScoreResult:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one object for each sample and score, samples in the file's order."""
-        for person in range(len(self.samples)):
-            for score in range(len(self.outcomes)):
-                yield self.row(person, score)
+        for start in range(0, len(self.samples), ROWS_TOGETHER):
+            people = slice(start, start + ROWS_TOGETHER)
+            columns = [self.columns(score, people) for score in range(len(self.outcomes))]
+            names = [tuple(one) for one in columns]
+            for fields in zip(*(zip(*one.values(), strict=True) for one in columns), strict=True):
+                for name, values in zip(names, fields, strict=True):
+                    yield dict(zip(name, values, strict=True))
 
     def row(self, person: int, score: int) -> dict[str, Any]:
         """Return what is known of one person's score."""
-        outcome, sums, standing = self.outcomes[score], self.sums, self.standing
-        total, alleles = float(sums.sums[score, person]), int(sums.alleles[score, person])
+        columns = self.columns(score, slice(person, person + 1))
+        return {name: values[0] for name, values in columns.items()}
+
+    def columns(self, score: int, people: slice) -> dict[str, list[Any]]:
+        """Return what is known of one score and some people, a list for each key of `samples`."""
+        outcome, standing = self.outcomes[score], self.standing
+        samples = self.samples[people]
+        sums, alleles = self.sums.sums[score, people], self.sums.alleles[score, people]
+        average = np.divide(sums, alleles, out=np.full(len(samples), np.nan), where=alleles > 0)
         similarity = standing.similarity
         return {
-            "sample": self.samples[person],
-            "score_id": outcome.score_id,
-            "status": outcome.status,
-            "sum": _number(total),
-            "average": _number(total / alleles) if alleles else None,
-            "allele_count": alleles,
-            "match_rate": outcome.match_rate,
-            "missing": int(sums.missing[score, person]),
-            "imputed": int(sums.imputed[score, person]),
-            "z": _number(standing.z[score, person]),
-            "z_norm1": _number(standing.z_norm1[score, person]),
-            "z_norm2": _number(standing.z_norm2[score, person]),
-            "z_most_similar": _number(standing.z_most_similar[score, person]),
-            "percentile": _number(standing.percentile[score, person]),
-            "most_similar_population": similarity.name(person) if similarity else None,
-            "low_confidence": _far(similarity, person),
+            "sample": list(samples),
+            "score_id": [outcome.score_id] * len(samples),
+            "status": [outcome.status] * len(samples),
+            "sum": _numbers(sums),
+            "average": _numbers(average),
+            "allele_count": alleles.tolist(),
+            "match_rate": [outcome.match_rate] * len(samples),
+            "missing": self.sums.missing[score, people].tolist(),
+            "imputed": self.sums.imputed[score, people].tolist(),
+            "z": _numbers(standing.z[score, people]),
+            "z_norm1": _numbers(standing.z_norm1[score, people]),
+            "z_norm2": _numbers(standing.z_norm2[score, people]),
+            "z_most_similar": _numbers(standing.z_most_similar[score, people]),
+            "percentile": _numbers(standing.percentile[score, people]),
+            **_similar(similarity, range(len(self.samples))[people]),
         }
 
     def head(self) -> dict[str, Any]:
@@ -177,9 +189,11 @@ class ScoreResult:
         """Write `scores.json`, a line for each sample and score, never all of it in memory."""
         head = json.dumps(self.head(), indent=2, ensure_ascii=False, allow_nan=False)
         stream.write(head.removesuffix("\n}") + ',\n  "samples": [')
-        for number, row in enumerate(self.rows()):
-            stream.write(",\n    " if number else "\n    ")
-            stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False))
+        between = "\n    "
+        encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+        for row in self.rows():
+            stream.write(between + encode(row))
+            between = ",\n    "
         stream.write("\n  ]\n}\n")
 
     def to_json(self) -> dict[str, Any]:
@@ -187,15 +201,27 @@ class ScoreResult:
         return {**self.head(), "samples": list(self.rows())}
 
 
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _numbers(values: Floats) -> list[float | None]:
+    """Return numbers, None where there is none."""
+    known = np.isfinite(values)
+    if known.all():
+        return list(values.tolist())
+    return [one if is_known else None for one, is_known in zip(values.tolist(), known, strict=True)]
 
 
-def _far(similarity: Similarity | None, person: int) -> bool | None:
-    if similarity is None or similarity.nearest[person] < 0:
-        return None
-    return bool(similarity.far[person])
+def _similar(similarity: Similarity | None, people: range) -> dict[str, list[Any]]:
+    if similarity is None:
+        nothing = [None] * len(people)
+        return {"most_similar_population": nothing, "low_confidence": nothing}
+    return {
+        "most_similar_population": [similarity.name(person) for person in people],
+        "low_confidence": [_far(similarity, person) for person in people],
+    }
+
+
+def _far(similarity: Similarity, person: int) -> bool | None:
+    return None if similarity.nearest[person] < 0 else bool(similarity.far[person])
 
 
 def _by_name(names: tuple[str, ...], values: Floats) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in zip(names, values, strict=True)}
+    return dict(zip(names, _numbers(values), strict=True))

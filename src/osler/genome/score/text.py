@@ -29,6 +29,9 @@ _WHOLE_MEMBER = 31
 # Longest line: 16 million samples in four letters each. A longer one is no VCF.
 MOST_LINE_BYTES = 1 << 26
 
+# The bytes that a line lies in, and where it begins and ends there.
+Line = tuple[bytes, int, int]
+
 
 class Text:
     """A text file, plain, gzipped or in blocked gzip.
@@ -45,8 +48,8 @@ class Text:
         self.path, self.ended_well = path, True
         self.digest = hashlib.sha256()
 
-    def lines(self) -> Iterator[list[bytes]]:
-        """Yield lists of whole lines, without their line ends.
+    def lines(self) -> Iterator[Line]:
+        """Yield where each line lies, without its line end; nothing is copied that need not be.
 
         Raises
         ------
@@ -55,15 +58,26 @@ class Text:
         """
         rest = b""
         for chunk in self.chunks():
-            lines = chunk.split(b"\n")
-            lines[0] = rest + lines[0]
-            rest = lines.pop()
-            if len(rest) > MOST_LINE_BYTES:
-                raise InputError(Fault(str(self.path), "a line without end", "a text file"))
-            if lines:
-                yield lines
+            start = 0
+            if rest:
+                start = chunk.find(b"\n") + 1
+                if not start:
+                    rest = self.longer(rest, chunk)
+                    continue
+                line = rest + chunk[: start - 1]
+                yield line, 0, len(line)
+            while (end := chunk.find(b"\n", start)) >= 0:
+                yield chunk, start, end
+                start = end + 1
+            rest = chunk[start:]
         if rest:
-            yield [rest]
+            yield rest, 0, len(rest)
+
+    def longer(self, rest: bytes, chunk: bytes) -> bytes:
+        """Return a line that goes on; refuse one that never ends."""
+        if len(rest) > MOST_LINE_BYTES:
+            raise InputError(Fault(str(self.path), "a line without end", "a text file"))
+        return rest + chunk
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the decompressed content in parts."""

@@ -79,8 +79,7 @@ class Vcf:
         self.text = Text(path)
         self.told: Counter[str] = Counter()
         self.line = 0
-        self.batches = self.text.lines()
-        self.first: list[bytes] = []
+        self.lines = self.text.lines()
         self.header = self.read_header()
 
     def digest(self) -> str:
@@ -96,18 +95,17 @@ class Vcf:
             If this is no VCF, it has no samples, or a sample twice.
         """
         about: list[str] = []
-        for batch in self.batches:
-            for number, line in enumerate(batch):
-                self.line += 1
-                if line.startswith(b"##"):
-                    about.append(line.decode("utf-8", "replace"))
-                elif line.startswith(b"#CHROM"):
-                    self.first = batch[number + 1 :]
-                    samples = line.decode("utf-8", "replace").rstrip("\r").split("\t")[FIXED:]
-                    check_samples(self.path, samples)
-                    return Header(samples, build_of(about))
-                elif line.strip():
-                    raise self.no_vcf()
+        for buffer, start, end in self.lines:
+            self.line += 1
+            line = buffer[start:end].rstrip(b"\r")
+            if line.startswith(b"##"):
+                about.append(line.decode("utf-8", "replace"))
+            elif line.startswith(b"#CHROM"):
+                samples = line.decode("utf-8", "replace").split("\t")[FIXED:]
+                check_samples(self.path, samples)
+                return Header(samples, build_of(about))
+            elif line.strip():
+                raise self.no_vcf()
         raise self.no_vcf()
 
     def no_vcf(self) -> InputError:
@@ -133,33 +131,26 @@ class Vcf:
     def asked(self, answerer: Answerer) -> Iterator[tuple[tuple[str, int], Record]]:
         """Yield the lines of positions that a score asks for."""
         asked: dict[bytes, tuple[str, Sequence[Mapping[int, object]]]] = {}
-        for batch in self.all_batches():
-            for line in batch:
-                self.line += 1
-                first = line.find(b"\t")
-                second = line.find(b"\t", first + 1)
-                if second < 0:
-                    self.check_blank(line)
-                    continue
-                chromosome = line[:first]
-                if chromosome not in asked:
-                    name = naming.chromosome(chromosome.decode("utf-8", "replace"))
-                    asked[chromosome] = name, answerer.asks_for(name)
-                name, tables = asked[chromosome]
-                if not tables:
-                    continue
-                try:
-                    position = int(line[first + 1 : second])
-                except ValueError:
-                    raise self.malformed("a position that is no number") from None
-                if any(position in table for table in tables):
-                    yield (name, position), self.record(line)
-
-    def all_batches(self) -> Iterator[list[bytes]]:
-        """Yield the lines after the header."""
-        yield self.first
-        self.first = []
-        yield from self.batches
+        for buffer, start, end in self.lines:
+            self.line += 1
+            first = buffer.find(b"\t", start, end)
+            second = buffer.find(b"\t", first + 1, end)
+            if first < 0 or second < 0:
+                self.check_blank(buffer[start:end])
+                continue
+            chromosome = buffer[start:first]
+            if chromosome not in asked:
+                name = naming.chromosome(chromosome.decode("utf-8", "replace"))
+                asked[chromosome] = name, answerer.asks_for(name)
+            name, tables = asked[chromosome]
+            if not tables:
+                continue
+            try:
+                position = int(buffer[first + 1 : second])
+            except ValueError:
+                raise self.malformed("a position that is no number") from None
+            if any(position in table for table in tables):
+                yield (name, position), self.record(buffer, start, end)
 
     def check_blank(self, line: bytes) -> None:
         """Pass over an empty line; refuse one with too few columns."""
@@ -177,21 +168,22 @@ class Vcf:
             )
         )
 
-    def record(self, line: bytes) -> Record:
+    def record(self, buffer: bytes, start: int, end: int) -> Record:
         """Take a line apart; its samples stay where they are."""
-        line = line.removesuffix(b"\r")
-        tab = -1
+        if buffer[end - 1 : end] == b"\r":
+            end -= 1
+        tab = start - 1
         for columns in range(FIXED):
-            tab = line.find(b"\t", tab + 1)
+            tab = buffer.find(b"\t", tab + 1, end)
             if tab < 0:
                 raise self.malformed(f"{columns + 1} columns")
-        cells = line[:tab].split(b"\t")
+        cells = buffer[start:tab].split(b"\t")
         alleles = [cells[3], *cells[4].split(b",")]
         return Record(
             site_of([one.decode("ascii", "replace") for one in alleles]),
             cells[6],
             cells[8].split(b":"),
-            memoryview(line)[tab + 1 :],
+            memoryview(buffer)[tab + 1 : end],
             self.line,
         )
 
