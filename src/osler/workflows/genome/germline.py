@@ -3,7 +3,7 @@
 What is read
 ------------
 Variants
-    The latest attached VCF of the subject. It is decrypted into memory only, never onto a disk.
+    The latest attached VCF of the subject, decrypted in memory part by part, never onto a disk.
 Calls made elsewhere
     `GENOTYPE//GENE//DIPLOTYPE` and `PHENOTYPE//GENE//PHENOTYPE` that were loaded, such as CYP2D6
     and HLA from a laboratory. They go before the VCF, as a file of outside calls does.
@@ -14,18 +14,16 @@ Medications
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from osler.errors import Fault, InputError, NotEstimable
+from osler.errors import Fault, InputError
+from osler.sources.vcf import Stored
 
 if TYPE_CHECKING:
     from osler.genome.pgx import SampleResult
@@ -40,7 +38,7 @@ SEQUENCED = "SEQUENCED//germline"
 MEDICATIONS = ("MEDICATION//", "DRUG//", "RxNorm", "ATC//", "NDC//")
 NO_CALLS = ("ambiguous", "no call", "not callable")
 CURRENT = timedelta(days=365)
-ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz", ".bcf")
+ENDINGS = (".vcf", ".vcf.gz", ".vcf.bgz")
 NO_FILE = "no germline file was loaded for this patient"
 SEVERAL = "several germline files were loaded; the latest is read"
 
@@ -114,39 +112,14 @@ class GermlineReader:
             return Answers(self.release, outside, taken).sample("", unread)
         from osler.genome.pgx import reading
 
-        with in_memory(vault.attachment(subject_id, name)) as path:
-            read = reading.read(path, self._definitions)
+        kept = Stored.parts("attachment", lambda: vault.attachment(subject_id, name))
+        read = reading.read(kept, self._definitions)
         result = answer(read, self._definitions, outside, taken)
         if len(result.samples) != 1:
             came = f"{len(result.samples)} samples"
             raise InputError(Fault("attachment", came, "one, the subject's own"))
         (sample,) = result.samples
         return replace(sample, sample="", notes=(*sample.notes, *result.notes))
-
-
-@contextmanager
-def in_memory(parts: Iterable[bytes]) -> Iterator[Path]:
-    """Give decrypted bytes a path that is in memory and on no disk.
-
-    Raises
-    ------
-    NotEstimable
-        If the system has no such place: what is encrypted at rest is not written in clear.
-    """
-    try:
-        handle = os.memfd_create("osler")
-    except (AttributeError, OSError) as error:
-        raise NotEstimable(
-            "this system cannot hold a file in memory, and a genome is not written to disk in "
-            "clear; read it on Linux"
-        ) from error
-    try:
-        for part in parts:
-            os.write(handle, part)
-        os.lseek(handle, 0, os.SEEK_SET)
-        yield Path(f"/proc/self/fd/{handle}")
-    finally:
-        os.close(handle)
 
 
 def is_call() -> pl.Expr:

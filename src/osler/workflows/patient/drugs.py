@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from osler import knowledge
-from osler.errors import InputError, NotEstimable
+from osler.errors import InputError
 from osler.genome.pgx.advice import DrugAdvice
 from osler.genome.pgx.findings import NO_WORD, findings
 from osler.genome.pgx.result import GeneResult, SampleResult
@@ -40,7 +40,7 @@ def drugs(
     reader = GermlineReader(release, descriptions)
     try:
         found = reader.read(vault, subject_id, events, vault.attachments(subject_id))
-    except (InputError, NotEstimable) as error:
+    except InputError as error:
         return Part(not_assessed=(NotAssessed(WHAT, f"the file cannot be read: {error}"),))
     if isinstance(found, str):
         return Part(not_assessed=(NotAssessed(WHAT, found),))
