@@ -55,11 +55,14 @@ class Column:
         The positions without a genotype, as bits.
     haploid
         Whether the sample has one copy.
+    marked
+        Whether no genotype is heterozygous and all are written as phased.
     """
 
     sites: tuple[Site, ...] = ()
     missing: int = 0
     haploid: bool = False
+    marked: bool = False
 
     def at(self, index: int) -> tuple[int, int] | None:
         """Return the two alleles at a position; None where it is missing."""
@@ -70,7 +73,7 @@ class Column:
     def before(self, n_positions: int) -> Column:
         """Return the column of the first positions only."""
         sites = tuple(one for one in self.sites if one.place < n_positions)
-        return Column(sites, self.missing & ((1 << n_positions) - 1), self.haploid)
+        return replace(self, sites=sites, missing=self.missing & ((1 << n_positions) - 1))
 
     def with_genotype(self, index: int, first: int, second: int) -> Column:
         """Return the column with an unphased genotype at a position that was missing."""
@@ -165,10 +168,12 @@ class _Table:
     second: Alleles
     phase: Phases
     haploid: NDArray[np.bool_]
+    marked: NDArray[np.bool_]
 
     def take(self, samples: NDArray[np.int64]) -> _Table:
         first, second = self.first[:, samples], self.second[:, samples]
-        return _Table(first, second, self.phase[:, samples], self.haploid[samples])
+        haploid, marked = self.haploid[samples], self.marked[samples]
+        return _Table(first, second, self.phase[:, samples], haploid, marked)
 
 
 def _aligned(genotypes: GeneGenotypes, part: slice, definition: GeneDefinition) -> _Table:
@@ -212,10 +217,12 @@ def _in_one_form(
     first: Alleles, second: Alleles, phase: Phases, haploid: NDArray[np.bool_]
 ) -> _Table:
     """Return the arrays with only what a call depends on."""
-    phase[first == second] = UNPHASED
+    same, unknown = first == second, first < 0
+    marked = (same & (unknown | (phase != UNPHASED))).all(axis=0) & ~unknown.all(axis=0)
+    phase[same] = UNPHASED
     swapped = (phase == UNPHASED) & (first > second)
     low, high = np.where(swapped, second, first), np.where(swapped, first, second)
-    return _Table(low, high, phase, haploid)
+    return _Table(low, high, phase, haploid, marked)
 
 
 def _grouped(table: _Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -227,8 +234,9 @@ def _grouped(table: _Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     parts: tuple[NDArray[np.signedinteger], ...] = (table.first, table.second, table.phase)
     n_rows = len(table.first)
     weights = np.random.default_rng(2026).integers(1, 2**63, (3, n_rows + 1), np.uint64)
-    total = table.haploid.astype(np.uint64) * weights[0, -1]
-    varying: list[NDArray[np.signedinteger]] = [table.haploid.astype(np.int8)]
+    flags = table.haploid.astype(np.int8) + 2 * table.marked.astype(np.int8)
+    total = flags.astype(np.uint64) * weights[0, -1]
+    varying: list[NDArray[np.signedinteger]] = [flags]
     for part, weight in zip(parts, weights, strict=True):
         for row in np.flatnonzero((part != part[:, :1]).any(axis=1)):
             total += part[row].astype(np.uint64) * weight[row]
@@ -259,5 +267,6 @@ def _columns(table: _Table) -> Iterable[Column]:
             missing[sample] |= 1 << index
         else:
             sites[sample].append(Site(index, first, second, phase))
-    for here, gone, haploid in zip(sites, missing, table.haploid.tolist(), strict=True):
-        yield Column(tuple(here), gone, haploid)
+    flags = table.haploid.tolist(), table.marked.tolist()
+    for here, gone, haploid, marked in zip(sites, missing, *flags, strict=True):
+        yield Column(tuple(here), gone, haploid, marked)

@@ -103,6 +103,24 @@ def match(column: Column, kept: Kept, *, every: bool = False) -> tuple[Diplotype
     return _named(_pairs(column, kept, rows), kept.definition, every)
 
 
+def hidden(column: Column, kept: Kept, shown: tuple[Diplotype, ...]) -> tuple[str, ...]:
+    """Return alleles that fit only because positions of theirs are missing, and are not shown.
+
+    Less of them is left than of an allele that looks the same without those positions, so that the
+    score hides them: CYP2C19*2 behind *1 where rs4244285 and rs12769205 are missing.
+    """
+    if not kept.freed:
+        return ()
+    definition = kept.definition
+    rows = _candidates(column, kept)
+    if not column.haploid:
+        rows = sorted({row for pair, _ in _pairs(column, kept, rows) for row in pair})
+    names = (definition.alleles[row].name for row in rows if definition.needs[row] & kept.missing)
+    called = {name for pair in shown for name in (pair.first, pair.second)}
+    core = (definition.core_of.get(name, name) for name in names)
+    return tuple(dict.fromkeys(name for name in core if name not in called))
+
+
 def explaining(column: Column, kept: Kept) -> list[tuple[int, ...]]:
     """Return the rows of every pair that explains a sample with two copies, of any score."""
     return [rows for rows, _ in _pairs(column, kept, _candidates(column, kept))]

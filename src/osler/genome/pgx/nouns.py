@@ -118,10 +118,13 @@ class GeneCall:
     advised
         The pairs that advice is looked up with where they are not `diplotypes`: the two alleles
         of lowest function, for example.
+    phased
+        Whether the file says which alleles lie together.
     missing
         Positions of the definition without a genotype, those discarded included.
     uncallable
-        Named alleles that can no longer be told apart because their positions are missing.
+        Named alleles that cannot be called, or cannot be ruled out, because positions that define
+        them are missing.
     undocumented
         Positions with an allele that the definition does not have.
     beside

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from osler.genome.pgx.columns import Column, strands_known
+from osler.genome.pgx.columns import UNPHASED, Column, strands_known
 from osler.genome.pgx.definitions import GeneDefinition
 from osler.genome.pgx.functions import FunctionTable
-from osler.genome.pgx.matching import Kept, crossed, explaining, match
+from osler.genome.pgx.matching import Kept, crossed, explaining, hidden, match
 from osler.genome.pgx.nouns import Diplotype, GeneCall, Status
 
 
@@ -42,6 +42,18 @@ class Seen:
     def strands_known(self) -> bool:
         """Whether it is known which alleles lie together."""
         return strands_known(self.column.sites)
+
+    @property
+    def phased(self) -> bool:
+        """Whether the file says which alleles lie together.
+
+        It does where all heterozygotes are in one phase set, and, where there is none, if all
+        genotypes are written as phased.
+        """
+        het = [one for one in self.column.sites if one.heterozygous]
+        if not het:
+            return self.column.marked
+        return self.strands_known and het[0].phase != UNPHASED
 
     def genotype(self, rsid: str) -> str | None:
         """Return the genotype at a position as the file has it, `A/G`; None where there is none."""
@@ -82,7 +94,9 @@ class Rule:
         """Return the call of the pairs that explain the sample."""
         if pairs:
             status: Status = "called" if len(pairs) == 1 else "ambiguous"
-            return self.call(seen, status, pairs, notes=notes)
+            call = self.call(seen, status, pairs, notes=notes)
+            more = hidden(seen.column, seen.kept, pairs)
+            return replace(call, uncallable=call.uncallable + more) if more else call
         return self.call(seen, "no call", notes=(*notes, self.why_nothing_fits(seen)))
 
     def phasings(self, seen: Seen) -> Iterator[Column]:
@@ -114,7 +128,7 @@ class Rule:
             diplotypes,
             detected,
             advised,
-            phased=seen.kept.some and seen.strands_known,
+            phased=seen.phased,
             missing=seen.kept.dropped,
             uncallable=seen.kept.gone,
             undocumented=seen.undocumented,
