@@ -13,8 +13,10 @@ from osler.cli.options import Json
 
 if TYPE_CHECKING:
     from osler.genome.pgx import PgxResult, SampleResult
+    from osler.genome.pgx.advice import DrugAdvice
 
-MOST_SAMPLES, MOST_LINES = 5, 40
+MOST_SAMPLES, MOST_LINES, LONGEST_TEXT = 5, 40, 200
+WITHOUT_NAME = ("general", "n/a")
 
 
 def pgx(
@@ -79,7 +81,11 @@ def summary(result: PgxResult) -> list[str]:
     if len(result.samples) > MOST_SAMPLES:
         lines.append(f"and {len(result.samples) - MOST_SAMPLES:,} more samples")
     dates = result.knowledge["table_dates"]
-    ages = ", ".join(f"{group} {found[0]}" for group, found in dates.items() if group != "pypgx")
+    ages = ", ".join(
+        f"{group} {' to '.join(dict.fromkeys((days[0], days[-1])))}"
+        for group, days in dates.items()
+        if group != "exemptions"
+    )
     return [*lines, f"by {result.knowledge['release']}: {ages}", "Research use; no medical device."]
 
 
@@ -88,26 +94,63 @@ def _of_sample(sample: SampleResult, several: bool) -> list[str]:
     for gene in sample.genes:
         shown = " or ".join(gene.call.printed()) or gene.call.status
         score = "" if gene.activity_score is None else f", activity score {gene.activity_score}"
-        lines.append(f"  {gene.gene:8} {shown}: {gene.phenotype or 'no phenotype'}{score}")
-    lines += _advice(sample)
+        lines.append(
+            f"  {gene.gene:8} {shortened(shown)}: {gene.phenotype or 'no phenotype'}{score}"
+        )
+    lines += _deviations(sample)
+    lines += _conversion(sample)
     unknown = list(dict.fromkeys(one.drug for one in sample.not_advised))
     if unknown:
-        lines.append(f"  nothing advised for {len(unknown)}: {', '.join(unknown)}")
+        lines.append(f"  nothing advised on {len(unknown)} drugs: {shortened(', '.join(unknown))}")
     return lines
 
 
-def _advice(sample: SampleResult) -> list[str]:
-    """Return a line for each drug whose use deviates from the usual."""
-    told: dict[tuple[str, str], list[str]] = {}
+def _deviations(sample: SampleResult) -> list[str]:
+    """Return a line for each piece of advice that deviates from the usual, its drugs together."""
+    told: dict[str, list[str]] = {}
+    deviating = set()
     for one in sample.drugs:
-        if one.deviates is not False:
-            first = one.recommendation.split("\n")[0]
-            told.setdefault((one.drug, first), []).append(one.population)
+        if one.deviates is False:
+            continue
+        deviating.add(one.drug)
+        of = one.drug if one.population in WITHOUT_NAME else f"{one.drug} ({one.population})"
+        for sentence in _sentences(one):
+            told.setdefault(sentence, []).append(of)
     lines = [
-        f"  {drug} ({', '.join(dict.fromkeys(of))}): {first}" for (drug, first), of in told.items()
+        f"  {', '.join(dict.fromkeys(drugs))}: {shortened(sentence)}"
+        for sentence, drugs in told.items()
     ]
     shown = lines[:MOST_LINES]
     if len(lines) > MOST_LINES:
         shown.append(f"  and {len(lines) - MOST_LINES} more")
-    usual = {one.drug for one in sample.drugs} - {drug for drug, _ in told}
+    usual = {one.drug for one in sample.drugs} - deviating
     return [*shown, f"  {len(usual)} drugs without a deviation by what is known"]
+
+
+def _sentences(advice: DrugAdvice) -> list[str]:
+    if advice.branches:
+        return [f"{when}: {what}" for when, what in advice.branches]
+    return [advice.recommendation.split("\n")[0]]
+
+
+def _conversion(sample: SampleResult) -> list[str]:
+    if sample.phenoconversion is None or not sample.phenoconversion.inhibitors:
+        return []
+    names = [one.name or "unknown" for one in sample.phenoconversion.phenotypes]
+    taken = ", ".join(one.drug for one in sample.phenoconversion.inhibitors)
+    drugs = list(dict.fromkeys(one.drug for one in sample.converted if one.deviates))
+    changes = f"; then to look at: {', '.join(drugs)}" if drugs else ""
+    return [f"  with {taken}, CYP2D6 acts as {' or '.join(names) or 'before'}{changes}"]
+
+
+def shortened(text: str) -> str:
+    """Return text cut at a word where it is too long for a summary; the file has all of it.
+
+    Examples
+    --------
+    >>> shortened("short")
+    'short'
+    """
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return text[:LONGEST_TEXT].rsplit(" ", 1)[0] + " …"

@@ -111,11 +111,15 @@ class Answers:
 
     def advice(self, genes: Genes, rs12777823: str | None = None) -> dict[str, Advice]:
         """Return the advice for every drug, by its name and in that order."""
-        return self._advice_on(sorted(self._guidelines), genes, rs12777823)
+        states = {name: gene.state for name, gene in genes.items()}
+        return self._advice_on(sorted(self._guidelines), genes, states, rs12777823)
 
     def advice_of_gene(self, gene: str, genes: Genes) -> dict[str, Advice]:
-        """Return the advice for every drug whose guideline asks for a gene."""
-        return self._advice_on(self.drugs_of(gene), genes)
+        """Return the advice, without caveats, for every drug whose guideline asks for a gene."""
+        drugs = self.drugs_of(gene)
+        asked = {one for drug in drugs for one in self.genes_of(drug) if one in genes}
+        states = {one: GeneState(genes[one].state.possible) for one in asked}
+        return self._advice_on(drugs, genes, states)
 
     def drugs_of(self, gene: str) -> list[str]:
         """Return the drugs whose guideline asks for a gene and has something to say, by name."""
@@ -131,10 +135,17 @@ class Answers:
         """Return the genes that the guideline of a drug asks for."""
         return self._guidelines[drug].genes
 
+    def is_charted(self, gene: str) -> bool:
+        """Tell whether a chart asks for the alleles of a gene, not for its keys alone."""
+        return bool(self.charted) and gene in WARFARIN_GENES
+
     def _advice_on(
-        self, drugs: Iterable[str], genes: Genes, rs12777823: str | None = None
+        self,
+        drugs: Iterable[str],
+        genes: Genes,
+        states: Mapping[str, GeneState],
+        rs12777823: str | None = None,
     ) -> dict[str, Advice]:
-        states = {name: gene.state for name, gene in genes.items()}
         return {
             drug: self._charted(self.charted[drug], genes, states, rs12777823)
             if drug in self.charted
@@ -151,10 +162,11 @@ class Answers:
     ) -> Advice:
         known = [gene for gene in WARFARIN_GENES if gene in genes]
         calls = {gene: genes[gene].call for gene in known}
-        key = (*calls.values(), rs12777823)
+        caveats = tuple(one for gene in known for one in states[gene].caveats)
+        said = ((one.diplotypes, one.uncallable) for one in calls.values())
+        key = (*said, caveats, rs12777823)
         if key not in self._warfarin:
             means = {gene: tuple(one for _, one in genes[gene].readings) for gene in known}
-            caveats = tuple(one for gene in known for one in states[gene].caveats)
             found = warfarin.advise(guideline, calls, means, rs12777823, caveats)
             self._warfarin[key] = found
         return self._warfarin[key]

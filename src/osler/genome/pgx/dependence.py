@@ -17,6 +17,8 @@ from osler.genome.pgx.nouns import Diplotype, GeneCall, GeneGenotypes
 from osler.genome.pgx.result import Dependence, GeneResult
 from osler.genome.pgx.settling import Settling, what_would_settle
 
+LookedUp = tuple[frozenset[frozenset[str]], tuple[Diplotype, ...]]
+Known = tuple[LookedUp, ...]
 Said = frozenset[tuple[str, str | None, str]]
 
 
@@ -30,10 +32,10 @@ class Dependences:
         self.answers = answers
         self.definitions = definitions
         self._acts: dict[int, tuple[GeneCall, tuple[Settling, ...]]] = {}
-        self._settled: dict[tuple[int, ...], tuple[Genes, GeneResult]] = {}
+        self._settled: dict[tuple[int, Known], tuple[GeneResult, GeneResult]] = {}
         self._partners: dict[str, tuple[str, ...]] = {}
         self._meanings: dict[tuple[str, tuple[Diplotype, ...]], GeneResult] = {}
-        self._drugs: dict[tuple[int, ...], tuple[str, ...]] = {}
+        self._drugs: dict[tuple[str, frozenset[LookedUp], Known], tuple[str, ...]] = {}
 
     def settled(
         self, genes: Genes, genotypes: Mapping[str, GeneGenotypes], sample: int
@@ -49,21 +51,26 @@ class Dependences:
     def _with_acts(
         self, gene: GeneResult, genes: Genes, genotypes: GeneGenotypes, sample: int
     ) -> GeneResult:
-        key = (id(gene), *(id(genes[one]) for one in self._partners_of(gene.gene, genes)))
+        key = (id(gene), self._partners_of(gene.gene, genes))
         if key not in self._settled:
             acts = self._acts_of(gene.call, genotypes, sample)
             found = tuple(self._dependence(act, gene, genes) for act in acts)
-            self._settled[key] = (genes, replace(gene, settling=found))
+            self._settled[key] = (gene, replace(gene, settling=found))
         return self._settled[key][1]
 
-    def _partners_of(self, gene: str, genes: Genes) -> tuple[str, ...]:
-        """Return the genes that guidelines look up together with a gene."""
+    def _partners_of(self, gene: str, genes: Genes) -> Known:
+        """Return what is known of the genes that guidelines look up together with a gene."""
         if gene not in self._partners:
             together = {
                 one for drug in self.answers.drugs_of(gene) for one in self.answers.genes_of(drug)
             }
             self._partners[gene] = tuple(sorted((together - {gene}) & set(genes)))
-        return self._partners[gene]
+        return tuple(self._looked_up(genes[one]) for one in self._partners[gene])
+
+    def _looked_up(self, gene: GeneResult) -> LookedUp:
+        """Return all of a gene that advice depends on: its keys, or its alleles for a chart."""
+        charted = self.answers.is_charted(gene.gene)
+        return gene.state.possible, gene.call.diplotypes if charted else ()
 
     def _acts_of(
         self, call: GeneCall, genotypes: GeneGenotypes, sample: int
@@ -103,8 +110,8 @@ class Dependences:
         name = gene.gene
         if not outcomes:
             return tuple(self.answers.drugs_of(name))
-        distinct = {id(one): one for one in outcomes}
-        key = (*sorted(distinct), *(id(genes[one]) for one in self._partners_of(name, genes)))
+        distinct = {self._looked_up(one): one for one in outcomes}
+        key = (name, frozenset(distinct), self._partners_of(name, genes))
         if key not in self._drugs:
             found = [
                 self.answers.advice_of_gene(name, {**genes, name: one}) for one in distinct.values()

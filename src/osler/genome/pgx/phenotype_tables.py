@@ -25,6 +25,7 @@ from osler.knowledge import Release
 PYPGX_PAIRS = "pypgx/diplotype"
 PYPGX_ALLELES = "pypgx/allele"
 HEMIZYGOUS = "MALE"
+FEW = 8
 
 
 class Phenotypes:
@@ -76,7 +77,7 @@ class Phenotypes:
 class CpicPairs:
     """The pairs of a table of CPIC's.
 
-    A pair is looked for among the rows when it is first asked for: a patient has one of thousands.
+    The first few are looked for row by row: a patient has one of thousands. A cohort gets an index.
     """
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
@@ -86,9 +87,8 @@ class CpicPairs:
     def find(self, names: tuple[str, ...]) -> Phenotype | None:
         """Return what a pair means."""
         if names not in self._found:
-            counted = {name: names.count(name) for name in names}
-            rows = (_of_row(row) for row in self._rows if row["diplotypekey"] == counted)
-            self._found[names] = next(rows, None)
+            row = self._row(names) if len(self._found) < FEW else self._index.get(names)
+            self._found[names] = None if row is None else _of_row(row)
         return self._found[names]
 
     def alleles(self) -> frozenset[str]:
@@ -97,6 +97,21 @@ class CpicPairs:
 
     def distinct(self) -> tuple[Phenotype, ...]:
         """Return the phenotypes that pairs have, each once."""
+        return self._distinct
+
+    def _row(self, names: tuple[str, ...]) -> dict[str, Any] | None:
+        counted = {name: names.count(name) for name in names}
+        return next((row for row in self._rows if row["diplotypekey"] == counted), None)
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, ...], dict[str, Any]]:
+        return {
+            tuple(sorted(name for name, n in row["diplotypekey"].items() for _ in range(n))): row
+            for row in self._rows
+        }
+
+    @cached_property
+    def _distinct(self) -> tuple[Phenotype, ...]:
         said = {
             (row["phenotype"], row["activityScore"], row["lookupkey"]): row for row in self._rows
         }
