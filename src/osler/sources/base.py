@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,6 +70,23 @@ class SubjectIds(Protocol):
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file that belongs to a subject and is kept beside the events.
+
+    Parameters
+    ----------
+    name
+        One line, unlike that of any other of the subject's attachments.
+    open
+        Gives its content from the beginning.
+    """
+
+    subject_id: int
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True)
 class Batch:
     """A part of a source as events, small enough to hold in memory.
 
@@ -79,10 +96,13 @@ class Batch:
         Rows of `osler.model.EVENT_SCHEMA`, in any order.
     codes
         Rows of `osler.model.CODE_COLUMNS` for codes that the source describes; may repeat.
+    attachments
+        Files that belong to subjects.
     """
 
     events: pl.DataFrame
     codes: pl.DataFrame | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)

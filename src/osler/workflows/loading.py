@@ -7,8 +7,8 @@ from pathlib import Path
 
 from osler.errors import Fault, InputError
 from osler.progress import track
-from osler.sources import LoadReport, Request, Source, registry
-from osler.vault import ERASED
+from osler.sources import Batch, LoadReport, Request, Source, registry
+from osler.vault import ERASED, Loading
 from osler.workflows.opening import Opening
 
 DIGEST_BLOCK_BYTES = 1 << 20
@@ -68,14 +68,24 @@ def load(
             mapping=mapping,
             samples=samples,
         )
-        before = events = 0
+        before = events = attached = 0
         for batch in track(source.read(request), f"Loading {format_name}, batches"):
             taken = session.append(batch.events, batch.codes)
             _count_erased(report, batch.events.height, taken, report.loaded - before)
             before, events = report.loaded, events + taken
-        if not events:
+            attached += _attach(session, batch)
+        if not events + attached:
             session.abandon()
     return report
+
+
+def _attach(session: Loading, batch: Batch) -> int:
+    """Take the files of a batch; return how many were taken. An erased subject's are not."""
+    taken = 0
+    for one in batch.attachments:
+        with one.open() as stream:
+            taken += session.attach(one.subject_id, one.name, stream)
+    return taken
 
 
 def _count_erased(report: LoadReport, events: int, taken: int, records: int) -> None:

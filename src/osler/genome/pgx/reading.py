@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 
 from osler.errors import Fault, InputError
 from osler.genome.pgx.definitions import Definitions
-from osler.genome.pgx.evidence import build_of, evidence_of
 from osler.genome.pgx.gathering import GeneGathering
 from osler.genome.pgx.nouns import GeneGenotypes
 from osler.genome.pgx.positions37 import PositionMap
 from osler.genome.pgx.sites import Sites
 from osler.genome.pgx.spelling import Repeats, meaning_of
 from osler.sources.vcf import Build, Stored, Vcf, open_vcf
+from osler.sources.vcf.evidence import BUILDS, build_by, evidence_of
 
-BUILDS: tuple[Build, ...] = ("GRCh38", "GRCh37")
 NO_POSITION = "no record at any position of the definitions: nothing was assayed"
 AGREEING, CONTRADICTING = "agreeing", "contradicting"
 BAD_COLUMNS = "records without as many columns as samples, left out"
@@ -149,8 +148,8 @@ def _build(vcf: Vcf, definitions: Definitions, told: Counter[str]) -> Build | No
         return header.build
     if header.other:
         raise InputError(_of_no_build(vcf, header.how, "lift the file over to GRCh38"))
-    found = evidence_of(vcf, {build: _sites(definitions, build) for build in BUILDS})
-    build = build_of(found)
+    found = evidence_of(vcf, {build: _sites(definitions, build).known() for build in BUILDS})
+    build = build_by(found)
     if build is None and any(one.records for one in found.values()):
         remedy = "add contig lines with lengths or an assembly to the header"
         raise InputError(_of_no_build(vcf, f"{header.how} and its records do not either", remedy))
@@ -167,8 +166,8 @@ def _refuse_other_build(vcf: Vcf, definitions: Definitions) -> None:
     InputError
         If its records speak for the other build.
     """
-    found = evidence_of(vcf, {build: _sites(definitions, build) for build in BUILDS})
-    build = build_of(found)
+    found = evidence_of(vcf, {build: _sites(definitions, build).known() for build in BUILDS})
+    build = build_by(found)
     if build is not None and build != vcf.build:
         came = f"a header of {vcf.build} and records of {build}"
         raise InputError(Fault(vcf.where, came, "one genome build", "correct the header"))

@@ -11,12 +11,11 @@ from osler.genome.pgx.definitions import Definitions
 from osler.genome.pgx.nouns import Position
 from osler.genome.pgx.positions37 import PositionMap
 from osler.sources.vcf import Build, Record, Region
+from osler.sources.vcf.evidence import JOIN_BASES, Known
 
 # An insertion or deletion may be written so far right of where the definition has it: the longest
 # run of repeats at one of them (UGT1A1, seven times TA) is 14 bases.
 REACH_BASES = 40
-# Positions nearer to each other than this are looked at in one go.
-JOIN_BASES = 20_000
 
 
 @dataclass(frozen=True)
@@ -125,6 +124,16 @@ class Sites:
         if any(one.place == record.position and one.reference == record.reference for one in found):
             return [one for one in found if one.end >= record.position]
         return found
+
+    def known(self) -> dict[str, dict[int, Known]]:
+        """Return the positions as variants that tell a genome build."""
+        return {
+            chromosome: {
+                one.place: Known(one.reference, frozenset(one.position.alleles), one.position.rsid)
+                for one in listed
+            }
+            for chromosome, listed in self._by_chromosome.items()
+        }
 
     def regions(self) -> list[Region]:
         """Return the parts of the genome that hold all positions."""

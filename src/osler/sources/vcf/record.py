@@ -70,10 +70,10 @@ class Record:
         except ValueError:
             return None
 
-    @property
-    def line(self) -> bytes:
-        """The record as it stands in the file."""
-        return b"\t".join(self._fields)
+    def split(self) -> tuple[bytes, list[bytes]]:
+        """Return the columns before the samples as they are, a tab at the end, and the samples'."""
+        samples = self._fields[9].split(b"\t") if len(self._fields) > 9 else []
+        return b"\t".join(self._fields[:9]) + b"\t", samples
 
     def info(self, name: str) -> str | None:
         """Return a value of INFO, empty for a flag; None if it is absent."""

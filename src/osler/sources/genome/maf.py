@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import ClassVar
 
 import polars as pl
 
@@ -101,55 +99,22 @@ _COLUMNS = (
 _MAF = Dialect(separator="\t", comment="#", quoted=False)
 
 
-class GenomeSource:
-    """Reads a tumour MAF (text, packed or Parquet) with an optional sample map."""
-
-    name: ClassVar[str] = "genome"
-    describes: ClassVar[str] = "a tumour MAF (.maf, .txt, .tsv, packed or not, or .parquet)"
-
-    def files(self, path: Path) -> list[Path]:
-        """Return the file.
-
-        Raises
-        ------
-        InputError
-            If it is a VCF, or not there.
-        """
-        refuse_vcf(path)
-        return [path]
-
-    def read(self, request: Request) -> Iterator[Batch]:
-        """Yield the events, dated at the time reported by the sample map, static without one.
-
-        Raises
-        ------
-        InputError
-            If the file is a VCF, lacks a column of MAF, or the sample map is faulty.
-        """
-        refuse_vcf(request.path)
-        samples = SampleMap.read(request.samples, request.subjects) if request.samples else None
-        duplicates = Duplicates()
-        with _table(request) as (sequenced, batches):
-            yield from _sequenced(sequenced, samples, request)
-            for rows in batches:
-                duplicates.add(rows)
-                yield _batch(rows, samples, request)
-        duplicates.note(request.report)
-
-
-def refuse_vcf(path: Path) -> None:
-    """Say plainly that a VCF is for later.
+def read(request: Request) -> Iterator[Batch]:
+    """Yield the events, dated at the time reported by the sample map, static without one.
 
     Raises
     ------
     InputError
-        If the file begins as VCF or BCF do.
+        If the file lacks a column of MAF, or the sample map is faulty.
     """
-    with open_binary(path) as stream:
-        start = stream.read(16)
-    if start.startswith((b"##fileformat=VCF", b"BCF\x02")):
-        remedy = "germline VCF follows in a later release"
-        raise InputError(Fault(path.name, "a VCF", "a tumour MAF", remedy))
+    samples = SampleMap.read(request.samples, request.subjects) if request.samples else None
+    duplicates = Duplicates()
+    with _table(request) as (sequenced, batches):
+        yield from _sequenced(sequenced, samples, request)
+        for rows in batches:
+            duplicates.add(rows)
+            yield _batch(rows, samples, request)
+    duplicates.note(request.report)
 
 
 @contextmanager
