@@ -200,11 +200,11 @@ def test_faults_of_a_sample_map(read: Load) -> None:
         read(_maf({}), "sample,subject_id\nS1\n")
 
 
-def test_vcf_is_for_later(read: Load) -> None:
-    """A germline VCF, packed or not, is refused with when it will be read."""
+def test_a_vcf_without_column_names_is_no_maf_either(read: Load) -> None:
+    """A VCF that ends in its header is refused as the VCF that it is, packed or not."""
     for content in (b"##fileformat=VCFv4.2\n", gzip.compress(b"##fileformat=VCFv4.2\n")):
-        with pytest.raises(InputError, match="VCF follows in a later release"):
-            read(content, name="a.vcf.gz")
+        with pytest.raises(InputError, match="no line of column names"):
+            read(content, name="a.maf")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ GRCh38 place as its neighbours in the table are, where all neighbours near it ag
 not, it has no place in GRCh37 and counts as not assayed. Whether a place is right shows again when
 a file is read: its reference alleles must be those of the definition.
 
-Source: pypgx, table `variant-table` (release table `pypgx/variant-table`); Lee et al. 2022, PLOS
-ONE 17:e0272129, doi:10.1371/journal.pone.0272129.
+Source: pypgx's table of variants (release table `pypgx/variant`); Lee et al. 2022, PLOS ONE
+17:e0272129, doi:10.1371/journal.pone.0272129.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from osler.genome.pgx.nouns import Position
 from osler.knowledge import Release
 
-TABLE = "pypgx/variant-table"
+TABLE = "pypgx/variant"
 # Farther than this, a neighbour says nothing of where a position is.
 MOST_NEIGHBOUR_BASES = 250_000
 

@@ -18,9 +18,8 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -308,8 +307,7 @@ def _parts(vcf: Vcf, samples: _Samples, name: str, request: Request) -> Iterator
     """Yield the samples' own parts of the file, packed, as many at a time as memory takes."""
     packed = request.path.suffix.lower() in (".gz", ".bgz")
     if len(vcf.samples) == 1 and packed:
-        whole = partial(request.path.open, "rb")
-        yield _attached([_attachment(samples, 0, name, whole)])
+        yield _attached([_attachment(samples, 0, name, lambda: request.path.open("rb"))])
         return
     size = request.path.stat().st_size // len(vcf.samples)
     size += PACKED_BYTES_OF_A_RECORD * request.report.read
@@ -319,15 +317,21 @@ def _parts(vcf: Vcf, samples: _Samples, name: str, request: Request) -> Iterator
         parts = _packed(vcf, [int(samples.columns[one]) for one in chosen])
         yield _attached(
             [
-                _attachment(samples, one, name, partial(io.BytesIO, part))
+                _attachment(samples, one, name, _again(part))
                 for one, part in zip(chosen, parts, strict=True)
             ]
         )
 
 
-def _attachment(samples: _Samples, number: int, name: str, opened: partial[BinaryIO]) -> Attachment:
+def _attachment(
+    samples: _Samples, number: int, name: str, opened: Callable[[], BinaryIO]
+) -> Attachment:
     title = _title(name, int(samples.columns[number]))
     return Attachment(int(samples.subject_id[number]), title, opened)
+
+
+def _again(content: bytes) -> Callable[[], BinaryIO]:
+    return lambda: io.BytesIO(content)
 
 
 def _attached(attachments: Iterable[Attachment]) -> Batch:

@@ -17,7 +17,7 @@ from osler.sources.vcf.opening import Region, Vcf
 from osler.sources.vcf.record import Record
 
 BUILDS: tuple[Build, ...] = ("GRCh38", "GRCh37")
-VARIANTS = "pypgx/variant-table"
+VARIANTS = "pypgx/variant"
 STRONG, WEAK = 3, 1
 # One build must have so many times the evidence of the other.
 MOST_AMBIGUITY = 3
@@ -111,10 +111,12 @@ def regions_of(places: Places) -> list[Region]:
 def places_in(release: Release) -> dict[Build, Places]:
     """Return the variants of pharmacogenes whose place is known in both builds.
 
-    Source: pypgx, release table `pypgx/variant-table`; Lee et al. 2022, PLOS ONE 17:e0272129,
+    Source: pypgx, release table `pypgx/variant`; Lee et al. 2022, PLOS ONE 17:e0272129,
     doi:10.1371/journal.pone.0272129.
     """
     found: dict[Build, dict[str, dict[int, Known]]] = {build: {} for build in BUILDS}
+    if VARIANTS not in release.names(VARIANTS):
+        return dict(found)
     for row in csv.DictReader(io.StringIO(release.read(VARIANTS).decode())):
         alleles = frozenset((row["GRCh37Allele"], row["GRCh38Allele"], row["Variant"]))
         for build, places in found.items():
