@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from osler.genome.score.result import A_DISTANCE, ScoreOutcome, ScoreResult
-from osler.model.finding import Evidence, Finding, Reason
-from osler.model.provenance import Provenance
+
+if TYPE_CHECKING:
+    from osler.model.finding import Finding, Reason
+    from osler.model.provenance import Provenance
 
 KIND = "polygenic score"
 CATALOG = "PGS Catalog"
@@ -44,12 +47,7 @@ def findings(result: ScoreResult, sample: str, *, provenance: Provenance) -> lis
         If the sample is not in the result.
     """
     person = _number(result, sample)
-    made = Provenance(
-        provenance.software,
-        provenance.created_at,
-        provenance.seed,
-        {**provenance.inputs, **result.provenance.inputs},
-    )
+    made = replace(provenance, inputs={**provenance.inputs, **result.inputs})
     return [
         _finding(result.row(person, number), outcome, result.standing.z_kinds[number], made)
         for number, outcome in enumerate(result.outcomes)
@@ -90,6 +88,9 @@ def _text(row: dict[str, Any], kind: str | None) -> str | None:
 def _finding(
     row: dict[str, Any], outcome: ScoreOutcome, kind: str | None, provenance: Provenance
 ) -> Finding:
+    # Imported late, with the data frames that the timeline's nouns bring: scoring needs none.
+    from osler.model.finding import Evidence, Finding
+
     told = row["z"] is not None
     return Finding(
         kind=KIND,
@@ -121,6 +122,8 @@ def _statement(row: dict[str, Any], outcome: ScoreOutcome) -> str:
 
 
 def _reasons(row: dict[str, Any], outcome: ScoreOutcome) -> tuple[Reason, ...]:
+    from osler.model.finding import Reason
+
     found = sum(outcome.matched.values())
     what = f"{found:,} of {outcome.variants:,} variants of the score in the genotypes"
     reasons = [Reason(what, row["sum"], outcome.source)]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from osler.genome.score.similarity import Similarity
 from osler.genome.score.totals import Sums
-from osler.model.provenance import FORMAT_VERSION, Provenance
 
+if TYPE_CHECKING:
+    from osler.model.provenance import Provenance
+
+FORMAT_VERSION = 1
 Status = Literal["scored", "refused"]
 
 RELATIVE = (
@@ -94,6 +97,8 @@ class ScoreResult:
         NaN for a score that was refused.
     notes
         What holds for the whole file.
+    software, created_at, inputs
+        Of the provenance: inputs are the digests of genotypes and weights.
     """
 
     samples: tuple[str, ...]
@@ -102,7 +107,17 @@ class ScoreResult:
     standing: Standing
     build: str | None
     notes: tuple[str, ...]
-    provenance: Provenance
+    software: str
+    created_at: str
+    inputs: dict[str, str]
+
+    @property
+    def provenance(self) -> Provenance:
+        """Return from what, with what and when the result was made."""
+        # Imported late: the nouns of the timeline bring data frames, and a score needs none.
+        from osler.model.provenance import Provenance
+
+        return Provenance(self.software, self.created_at, inputs=self.inputs)
 
     @property
     def all_refused(self) -> bool:
@@ -164,7 +179,13 @@ class ScoreResult:
             ],
             "similarity": self.similarities(),
             "notes": list(self.notes + self.standing.notes),
-            "provenance": asdict(self.provenance),
+            "provenance": {
+                "software": self.software,
+                "created_at": self.created_at,
+                "seed": None,
+                "inputs": self.inputs,
+                "format_version": FORMAT_VERSION,
+            },
         }
 
     def similarities(self) -> list[dict[str, Any]] | None:

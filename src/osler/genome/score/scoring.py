@@ -25,7 +25,6 @@ from osler.genome.score.standing import References
 from osler.genome.score.totals import Sums, Totals
 from osler.genome.score.vcf import Vcf
 from osler.genome.score.weights import ScoringFile, read_weights
-from osler.model.provenance import Provenance
 
 BUILD_UNKNOWN = (
     "the genotypes do not tell their genome build; the scores' own positions were taken as theirs"
@@ -92,14 +91,12 @@ def score(
         ),
         build=build,
         notes=tuple(_notes(genotypes, matcher, options)),
-        provenance=Provenance(
-            software=f"osler {osler.__version__}",
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs={
-                "genotypes": genotypes.digest(),
-                **{one.score_id: one.sha256 for one in scores},
-            },
-        ),
+        software=f"osler {osler.__version__}",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        inputs={
+            "genotypes": genotypes.digest(),
+            **{one.score_id: one.sha256 for one in scores},
+        },
     )
 
 

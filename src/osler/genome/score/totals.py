@@ -106,7 +106,6 @@ class _Scratch:
         np.bitwise_and(words, _BOTH_BITS, out=bits)
         np.multiply(bits, _ADDING, out=other)
         np.right_shift(other, _HALF, out=other)
-        np.bitwise_and(other, np.uint32(3), out=other)
         copies = self.copies[:size]
         np.copyto(copies, other)
         return plain, copies
