@@ -42,7 +42,7 @@ def bundle() -> dict[str, Any]:
     )
     pairs = (Diplotype("*1", "*2"), Diplotype("*1", "*3"))
     second = answers.sample("two", {"CYP2C19": GeneCall("CYP2C19", "ambiguous", pairs)})
-    return fhir.bundle(PgxResult(knowledge_of(RELEASE), (first, second)), {"codeine": "2670"})
+    return fhir.bundle(PgxResult(knowledge_of(RELEASE), (first, second)))
 
 
 def resources(bundle: dict[str, Any], kind: str, profile: str = "") -> list[dict[str, Any]]:
@@ -170,6 +170,18 @@ def test_recommendations_are_tasks_that_a_report_points_to(bundle: dict[str, Any
         assert (one["status"], one["intent"]) == ("requested", "proposal")
         assert one["description"]
         assert one["reasonReference"]["reference"]
+
+
+def test_drugs_have_their_number_in_rxnorm(bundle: dict[str, Any]) -> None:
+    """A drug that the release has a number of is coded, and always named."""
+    numbers = {}
+    for one in resources(bundle, "Observation", "therapeutic-implication"):
+        for part in one["component"]:
+            if part["code"]["coding"][0]["code"] == "51963-7":
+                value = part["valueCodeableConcept"]
+                numbers[value["text"]] = [coding["code"] for coding in value.get("coding", [])]
+    assert numbers["abacavir"] == ["190521"]
+    assert all(numbers)
 
 
 def test_each_sample_has_one_report_and_its_own_subject(bundle: dict[str, Any]) -> None:

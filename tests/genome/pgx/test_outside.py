@@ -63,6 +63,12 @@ def test_phenotype_or_score_alone_are_looked_up_directly(tmp_path: Path) -> None
     assert found["CYP2C9"].call.status == "called"
 
 
+def test_a_phenotype_is_taken_in_any_case(tmp_path: Path) -> None:
+    """Laboratories write phenotypes in small letters too."""
+    found = read(tmp_path, "CYP2C19\t\tpoor metabolizer")["CYP2C19"]
+    assert found.phenotypes[0].lookups == ("Poor Metabolizer",)
+
+
 def test_a_phenotype_that_contradicts_its_diplotype_is_used_and_told(tmp_path: Path) -> None:
     """What the laboratory says of a diplotype goes before the table, and the difference is told."""
     found = read(tmp_path, "CYP2C19\t*1/*1\tPoor Metabolizer")["CYP2C19"].phenotypes[0]

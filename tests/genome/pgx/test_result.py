@@ -101,6 +101,17 @@ def test_the_outside_call_takes_the_place_of_the_file(sample: SampleResult) -> N
     assert entry["source"] == "outside call"
 
 
+def test_a_call_of_the_file_that_differs_is_told_in_the_notes() -> None:
+    """The outside call counts for every sample; each says where its own file differs."""
+    answers = Answers(RELEASE, [OutsideCall("CYP2C19", Diplotype("*1", "*17"))])
+    differing = answers.sample("one", {"CYP2C19": CALLS["CYP2C19"]}).gene("CYP2C19")
+    same = GeneCall("CYP2C19", "called", (Diplotype("*17", "*1"),))
+    agreeing = answers.sample("two", {"CYP2C19": same}).gene("CYP2C19")
+    assert differing.phenotype == agreeing.phenotype == "Rapid Metabolizer"
+    assert any("*2/*2" in note for note in differing.notes)
+    assert not any("the file says" in note for note in agreeing.notes)
+
+
 def test_writing_gives_what_to_json_gives(sample: SampleResult) -> None:
     """The fast writer and the plain object are the same content."""
     result = PgxResult(knowledge_of(RELEASE), (sample, sample), "GRCh38", ("a note",), {"a": 1})

@@ -10,6 +10,7 @@ import typer
 from osler import workflows
 from osler.cli import show
 from osler.cli.options import Json
+from osler.errors import Fault, InputError
 
 if TYPE_CHECKING:
     from osler.genome.pgx import PgxResult, SampleResult
@@ -56,6 +57,8 @@ def pgx(
     Example: osler genome pgx patient.vcf.gz --outside-calls calls.tsv --out pgx.json
     """
     chosen = [one.strip() for one in samples.split(",") if one.strip()]
+    if samples and not chosen:
+        raise InputError(Fault("--samples", "no name in it", "names of samples, comma-separated"))
     result = workflows.advise_on_drugs(
         variants,
         out,

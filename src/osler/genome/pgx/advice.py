@@ -54,6 +54,8 @@ class DrugAdvice:
         What depends on something that is not known here and is not guessed: (when, what).
     table, date
         The table that it rests on, and that table's own date.
+    rxnorm
+        The drug's number in RxNorm, where the release has it.
     """
 
     drug: str
@@ -71,6 +73,7 @@ class DrugAdvice:
     table: str
     date: str
     branches: tuple[tuple[str, str], ...] = ()
+    rxnorm: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `drugs` in `pgx.json`."""
@@ -87,6 +90,7 @@ class DrugAdvice:
             "deviates_from_standard": self.deviates,
             "citation": self.citation,
             "url": self.url,
+            "rxnorm": self.rxnorm,
             "table": self.table,
             "table_date": self.date,
         }
@@ -227,6 +231,7 @@ def _advice(
         guideline.url,
         guideline.table,
         guideline.date,
+        rxnorm=guideline.rxnorm,
     )
 
 

@@ -24,7 +24,6 @@ from osler.genome.pgx.result import (
 from osler.knowledge import Release
 
 BY_OUTSIDE_CALL = "not read from a VCF: known by an outside call only"
-NO_KNOWLEDGE = "the release has no knowledge of this gene"
 WARFARIN_GENES = ("CYP2C9", "VKORC1", "CYP4F2")
 Genes = Mapping[str, GeneResult]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from osler.genome.pgx.advice import DrugAdvice
@@ -30,6 +29,7 @@ DBSNP = "http://www.ncbi.nlm.nih.gov/snp"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+ASSEMBLY = "GRCh38"
 SAMPLES = "urn:osler:sample"
 SHA256 = "urn:osler:sha256"
 RESEARCH_ONLY = "Research use; not a medical device."
@@ -44,13 +44,8 @@ ALLELIC_STATES = {
 Json = dict[str, Any]
 
 
-def bundle(result: PgxResult, rxnorm: Mapping[str, str] | None = None) -> Json:
+def bundle(result: PgxResult) -> Json:
     """Return the whole result as one bundle of the type `collection`.
-
-    Parameters
-    ----------
-    rxnorm
-        RxNorm's number by drug, where it is known.
 
     Returns
     -------
@@ -58,7 +53,7 @@ def bundle(result: PgxResult, rxnorm: Mapping[str, str] | None = None) -> Json:
         Ids follow from the content: the same result gives the same bundle.
     """
     content = json.dumps([result.knowledge, result.provenance], sort_keys=True, default=dict)
-    made = _Bundle(hashlib.sha256(content.encode()).hexdigest(), rxnorm or {})
+    made = _Bundle(hashlib.sha256(content.encode()).hexdigest())
     for sample in result.samples:
         _add_sample(made, sample, result)
     return {
@@ -72,9 +67,8 @@ def bundle(result: PgxResult, rxnorm: Mapping[str, str] | None = None) -> Json:
 class _Bundle:
     """Entries under way, each with an id that follows from the result and its place."""
 
-    def __init__(self, seed: str, rxnorm: Mapping[str, str]) -> None:
+    def __init__(self, seed: str) -> None:
         self.root = uuid.uuid5(uuid.NAMESPACE_URL, f"osler-pgx:{seed}")
-        self.rxnorm = rxnorm
         self.entries: list[Json] = []
 
     def add(self, kind: str, content: Json) -> Json:
@@ -89,7 +83,7 @@ def _add_sample(made: _Bundle, sample: SampleResult, result: PgxResult) -> None:
     patient = made.add("Patient", {"identifier": [{"system": SAMPLES, "value": sample.sample}]})
     variants: dict[str, list[Json]] = {}
     for seen in sample.variants:
-        made_of = made.add("Observation", _variant(seen, patient, result.build))
+        made_of = made.add("Observation", _variant(seen, patient))
         variants.setdefault(seen.gene, []).append(made_of)
     genotypes: dict[str, list[Json]] = {}
     haplotypes: list[Json] = []
@@ -100,10 +94,10 @@ def _add_sample(made: _Bundle, sample: SampleResult, result: PgxResult) -> None:
     implications, tasks = [], []
     for advice in sample.drugs:
         basis = [one for gene in advice.genes for one in genotypes.get(gene, [])]
-        implication = made.add("Observation", _implication(made, advice, patient, basis))
+        implication = made.add("Observation", _implication(advice, patient, basis))
         implications.append(implication)
         if advice.deviates is not False:
-            tasks.append(made.add("Task", _task(made, advice, patient, implication)))
+            tasks.append(made.add("Task", _task(advice, patient, implication)))
     listed = [one for ones in (*variants.values(), haplotypes, *genotypes.values()) for one in ones]
     made.add("DiagnosticReport", _report(sample, result, patient, listed + implications, tasks))
 
@@ -145,13 +139,13 @@ def _observation(profile: str, code: Json, patient: Json, status: str = "final")
     }
 
 
-def _variant(seen: SeenVariant, patient: Json, build: str | None) -> Json:
+def _variant(seen: SeenVariant, patient: Json) -> Json:
     state = ALLELIC_STATES.get((seen.copies, seen.of_copies))
     components = [
         _component(_loinc("48018-6", "Gene studied [ID]"), _concept(seen.gene)),
         _component(
             _loinc("62374-4", "Human reference sequence assembly version"),
-            _concept(build or "GRCh38"),
+            _concept(ASSEMBLY),
         ),
         _component(_loinc("48000-4", "Chromosome"), _concept(seen.chromosome)),
         _component(
@@ -206,14 +200,14 @@ def _unknown_genotype(gene: GeneResult, patient: Json) -> Json:
     }
 
 
-def _implication(made: _Bundle, advice: DrugAdvice, patient: Json, basis: list[Json]) -> Json:
+def _implication(advice: DrugAdvice, patient: Json, basis: list[Json]) -> Json:
     code = _coded("therapeutic-implication", "Therapeutic Implication")
     lookup = ", ".join(f"{gene} {key}" for gene, key in advice.lookup)
     said = " ".join(advice.implications) or "no implication stated"
     components = [
         _component(
             _loinc("51963-7", "Medication assessed [ID]"),
-            {"valueCodeableConcept": _drug(made, advice.drug)},
+            {"valueCodeableConcept": _drug(advice)},
         ),
         _component(
             _coded("predicted-therapeutic-implication", "Predicted Therapeutic Implication"),
@@ -240,7 +234,7 @@ def _implication(made: _Bundle, advice: DrugAdvice, patient: Json, basis: list[J
     }
 
 
-def _task(made: _Bundle, advice: DrugAdvice, patient: Json, implication: Json) -> Json:
+def _task(advice: DrugAdvice, patient: Json, implication: Json) -> Json:
     return {
         "meta": {"profile": [PROFILES + "medication-recommendation"]},
         "status": "requested",
@@ -253,7 +247,7 @@ def _task(made: _Bundle, advice: DrugAdvice, patient: Json, implication: Json) -
         "input": [
             {
                 "type": {"text": "medication"},
-                "valueCodeableConcept": _drug(made, advice.drug),
+                "valueCodeableConcept": _drug(advice),
             }
         ],
     }
@@ -286,11 +280,11 @@ def _action(task: Json) -> Json:
     return {"url": PROFILES + "recommended-action", "valueReference": task}
 
 
-def _drug(made: _Bundle, name: str) -> Json:
-    number = made.rxnorm.get(name)
-    if number is None:
-        return {"text": name}
-    return {"coding": [{"system": RXNORM, "code": number, "display": name}], "text": name}
+def _drug(advice: DrugAdvice) -> Json:
+    if advice.rxnorm is None:
+        return {"text": advice.drug}
+    coding = {"system": RXNORM, "code": advice.rxnorm, "display": advice.drug}
+    return {"coding": [coding], "text": advice.drug}
 
 
 def _studied(gene: GeneResult) -> Json:

@@ -186,6 +186,7 @@ class PhenotypeTable:
 
     def of_phenotype(self, name: str) -> Phenotype:
         """Return a phenotype told from outside, looked up by every score that has it."""
+        name = next((one for one in self.phenotypes if one.lower() == name.lower()), name)
         if name not in self.phenotypes:
             told = f"{name!r} is not a phenotype of {self.gene} that {self.table} has"
             return Phenotype(name, None, (), (told,))

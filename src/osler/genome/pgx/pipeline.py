@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from osler.genome.pgx.reading import VcfGenotypes
 
 WARFARIN_GENE = "CYP2C9"
+LARGEST_DIGESTED_BYTES = 256 << 20
 
 
 def call(
@@ -55,20 +56,13 @@ def call(
     chosen = _release(release)
     told = _outside(outside_calls)
     taken = _medications(medications)
-    inputs = {
-        name: _sha256(Path(file))
-        for name, file in (
-            ("variants", path),
-            ("outside_calls", outside_calls),
-            ("medications", medications),
-        )
-        if isinstance(file, Path | str)
-    }
     from osler.genome.pgx import reading
     from osler.genome.pgx.definitions import Definitions
 
     definitions = Definitions.load(chosen)
     read = reading.read(Path(path), definitions, samples=samples)
+    files = {"variants": path, "outside_calls": outside_calls, "medications": medications}
+    inputs = {name: _sha256(Path(of)) for name, of in files.items() if isinstance(of, Path | str)}
     return answer(read, definitions, told, taken, inputs)
 
 
@@ -77,14 +71,14 @@ def answer(
     definitions: Definitions,
     outside: Iterable[OutsideCall] = (),
     taken: Iterable[Medication] = (),
-    inputs: dict[str, str] | None = None,
+    inputs: dict[str, str | None] | None = None,
 ) -> PgxResult:
     """Return what genotypes that were read mean, sample by sample.
 
     Parameters
     ----------
     inputs
-        The sha256 of each file that it was made from.
+        The sha256 of each file that it was made from; None for one that was too large to take it.
     """
     from osler.genome.pgx.calling import call_genes
     from osler.genome.pgx.dependence import Dependences
@@ -179,6 +173,9 @@ def _medications(taken: Path | str | Iterable[Medication | str] | None) -> tuple
     return tuple(one if isinstance(one, Medication) else Medication(one) for one in taken)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path) -> str | None:
+    """Return the digest of a file; None where reading it whole would take longer than the work."""
+    if path.stat().st_size > LARGEST_DIGESTED_BYTES:
+        return None
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -75,6 +75,7 @@ def advise(
         guideline.table,
         guideline.date,
         branches,
+        guideline.rxnorm,
     )
     return (advice,), None
 
