@@ -10,6 +10,7 @@ import numpy as np
 
 from osler import demo as cohort
 from osler.errors import Fault, InputError
+from osler.workflows.genome.pgx import advise_on_drugs
 from osler.workflows.loading import load
 from osler.workflows.opening import Opening
 from osler.workflows.patient import report_patient
@@ -19,6 +20,8 @@ from osler.workflows.vaults import init_vault
 
 PURPOSE = "demonstration"
 VAULT, KEY, STUDY, PATIENTS = "vault", "vault.key", "study", "patients"
+GERMLINE = "germline"
+GERMLINE_VAULT = "germline.vault"
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Demo:
     patients: tuple[Path, ...]
     vault: Path
     key_file: Path
+    germline: tuple[Path, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the closing words, each with a place."""
         return [
             f"study report:    {self.study}",
             *(f"patient report:  {path}" for path in self.patients),
+            *(f"drug advice:     {path}" for path in self.germline),
             f"vault:           {self.vault}",
             f"its key:         {self.key_file}",
         ]
@@ -44,6 +49,8 @@ def run_demo(
     out: Path, *, patients: int = 3, seed: int = 0, tell: Callable[[str], None] | None = None
 ) -> Demo:
     """Make a vault of METABRIC, run the study on it and report on some of its women.
+
+    Two made-up people with an inherited genome get a report on their drugs in the same way.
 
     Parameters
     ----------
@@ -63,22 +70,45 @@ def run_demo(
     key_file, vault, study = out / KEY, out / VAULT, out / STUDY
     opening = Opening(vault, key_file, purpose=PURPOSE)
     _check(out)
-    say("1/4  an encrypted vault, with its key outside it")
+    say("1/5  an encrypted vault, with its key outside it")
     if not vault.exists():
         out.mkdir(parents=True, exist_ok=True)
         init_vault(opening)
-    say("2/4  loading the clinical record and the tumour genomes of METABRIC")
+    say("2/5  loading the clinical record and the tumour genomes of METABRIC")
     load(opening, "table", cohort.CLINICAL, mapping=cohort.MAPPING)
     load(opening, "genome", cohort.MUTATIONS, samples=cohort.SAMPLES)
-    say("3/4  the study: cohort, features, cross-fitted models, validation (a minute or two)")
+    say("3/5  the study: cohort, features, cross-fitted models, validation (a minute or two)")
     run_study(opening, cohort.STUDY, study, seed=seed)
-    say("4/4  the patients' reports")
+    say("4/5  the patients' reports: prognosis, and what the tumour's mutations mean")
     reports = []
     for subject in spread_over_risk(SavedRun.load(study), patients):
         folder = out / PATIENTS / str(subject)
         report_patient(opening, subject, runs=[study], out=folder)
         reports.append(folder / "report.html")
-    return Demo(study / "report.html", tuple(reports), vault, key_file)
+    say("5/5  inherited genomes: drug advice for two made-up people")
+    germline = _germline(out)
+    return Demo(study / "report.html", tuple(reports), vault, key_file, germline)
+
+
+def _germline(out: Path) -> tuple[Path, ...]:
+    """Load the inherited genomes that ship with osler, and report on each."""
+    opening = Opening(out / GERMLINE_VAULT, out / KEY, purpose=PURPOSE)
+    if not opening.path.exists():
+        init_vault(opening, shards=1)
+    load(opening, "table", cohort.CALLS, mapping=cohort.CALLS_MAPPING)
+    for variants in cohort.GENOMES.values():
+        load(opening, "genome", variants, samples=cohort.GENOME_SAMPLES)
+    vault = opening.open()
+    with vault.act("demo"):
+        # Ids are given in the order of appearance: that of the calls.
+        subjects = vault.subject_ids().to_list()
+    reports = []
+    for (name, variants), subject in zip(cohort.GENOMES.items(), subjects, strict=True):
+        folder = out / (GERMLINE if name == cohort.WORKED_EXAMPLE else f"{GERMLINE}-{name}")
+        report_patient(opening, subject, out=folder)
+        advise_on_drugs(variants, folder / "pgx.json", outside_calls=cohort.outside_calls(name))
+        reports.append(folder / "report.html")
+    return tuple(reports)
 
 
 def _check(out: Path) -> None:

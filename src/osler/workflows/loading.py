@@ -12,6 +12,7 @@ from osler.vault import ERASED, Loading
 from osler.workflows.opening import Opening
 
 DIGEST_BLOCK_BYTES = 1 << 20
+GENOME = "genome"
 
 
 def load(
@@ -76,6 +77,10 @@ def load(
             attached += _attach(session, batch)
         if not events + attached:
             session.abandon()
+    if format_name == GENOME and events + attached:
+        from osler.workflows.genome.landing import derive_after_load
+
+        derive_after_load(vault, opening, report)
     return report
 
 

@@ -3,7 +3,8 @@
 What is read
 ------------
 Variants
-    The latest attached VCF of the subject, decrypted in memory part by part, never onto a disk.
+    The attached VCF that the latest `SEQUENCED//genome` names, decrypted in memory part by part,
+    never onto a disk. A VCF is taken for the inherited genome.
 Calls made elsewhere
     `GENOTYPE//GENE//DIPLOTYPE` and `PHENOTYPE//GENE//PHENOTYPE` that were loaded, such as CYP2D6
     and HLA from a laboratory. They go before the VCF, as a file of outside calls does.
@@ -26,15 +27,16 @@ from osler.errors import Fault, InputError
 from osler.sources.vcf import Stored
 
 if TYPE_CHECKING:
-    from osler.genome.pgx import SampleResult
+    from osler.genome.pgx import Answers, SampleResult
     from osler.genome.pgx.definitions import Definitions
     from osler.genome.pgx.outside import OutsideCall
     from osler.genome.pgx.phenoconversion import Medication
+    from osler.genome.pgx.reading import VcfGenotypes
     from osler.knowledge import Release
     from osler.vault import Vault
 
 GENOTYPE, PHENOTYPE = "GENOTYPE//", "PHENOTYPE//"
-SEQUENCED = "SEQUENCED//germline"
+SEQUENCED = "SEQUENCED//genome"
 MEDICATIONS = ("MEDICATION//", "DRUG//", "RxNorm", "ATC//", "NDC//")
 NO_CALLS = ("ambiguous", "no call", "not callable")
 CURRENT = timedelta(days=365)
@@ -58,15 +60,32 @@ class GermlineResult:
 
 
 def germline_files(names: Iterable[str]) -> list[str]:
-    """Return the attachments that are germline variants, in their order."""
+    """Return the attachments that are variants, in their order."""
     return [name for name in names if name.lower().endswith(ENDINGS)]
 
 
-class GermlineReader:
-    """Reads inherited genomes out of a vault; definitions and guidelines are loaded once."""
+def files_by_report(events: pl.DataFrame, names: Iterable[str]) -> list[str]:
+    """Return the attachments that are variants, those reported last at the end."""
+    files = germline_files(names)
+    told = events.filter(pl.col("code") == SEQUENCED)["text_value"].to_list()
+    return sorted(files, key=lambda name: told.index(name) if name in told else -1)
 
-    def __init__(self, release: Release, descriptions: Mapping[str, str]) -> None:
-        self.release, self._descriptions = release, descriptions
+
+class GermlineReader:
+    """Reads inherited genomes out of a vault; definitions and guidelines are loaded once.
+
+    Parameters
+    ----------
+    descriptions
+        What the vault's codes mean.
+    settle
+        Also ask what would settle the calls that stay open, which takes as long as all the rest.
+    """
+
+    def __init__(
+        self, release: Release, descriptions: Mapping[str, str], *, settle: bool = True
+    ) -> None:
+        self.release, self._descriptions, self._settle = release, descriptions, settle
 
     @cached_property
     def _definitions(self) -> Definitions:
@@ -86,7 +105,7 @@ class GermlineReader:
         names
             The subject's attachments, oldest first.
         """
-        files = germline_files(names)
+        files = files_by_report(events, names)
         outside = outside_calls(events)
         if not files and not outside:
             return NO_FILE
@@ -94,7 +113,7 @@ class GermlineReader:
         sample = self._sample(vault, subject_id, files[-1] if files else None, outside, taken)
         notes = (SEVERAL,) if len(files) > 1 else ()
         sample = replace(sample, notes=(*sample.notes, *notes))
-        return GermlineResult(sample, reported(events))
+        return GermlineResult(sample, reported(events, files[-1:]))
 
     def _sample(
         self,
@@ -104,22 +123,52 @@ class GermlineReader:
         outside: Sequence[OutsideCall],
         taken: Sequence[Medication],
     ) -> SampleResult:
-        from osler.genome.pgx import Answers, answer
         from osler.genome.pgx.calling import call_genes
 
         if name is None:
             unread = {gene: of[0] for gene, of in call_genes({}, self._definitions).items() if of}
-            return Answers(self.release, outside, taken).sample("", unread)
+            return self._answers(outside, taken).sample("", unread)
+        read = self._read(vault, subject_id, name)
+        if self._settle:
+            from osler.genome.pgx import answer
+
+            (sample,) = answer(read, self._definitions, outside, taken).samples
+        else:
+            sample = self._answered(read, self._answers(outside, taken))
+        return replace(sample, sample="", notes=(*sample.notes, *read.notes))
+
+    def _read(self, vault: Vault, subject_id: int, name: str) -> VcfGenotypes:
         from osler.genome.pgx import reading
 
         kept = Stored.parts("attachment", lambda: vault.attachment(subject_id, name))
         read = reading.read(kept, self._definitions)
-        result = answer(read, self._definitions, outside, taken)
-        if len(result.samples) != 1:
-            came = f"{len(result.samples)} samples"
+        if len(read.samples) != 1:
+            came = f"{len(read.samples)} samples"
             raise InputError(Fault("attachment", came, "one, the subject's own"))
-        (sample,) = result.samples
-        return replace(sample, sample="", notes=(*sample.notes, *result.notes))
+        return read
+
+    def _answers(self, outside: Sequence[OutsideCall], taken: Sequence[Medication]) -> Answers:
+        from osler.genome.pgx import Answers
+
+        if outside or taken:
+            return Answers(self.release, outside, taken)
+        return self._plain
+
+    @cached_property
+    def _plain(self) -> Answers:
+        from osler.genome.pgx import Answers
+
+        return Answers(self.release)
+
+    def _answered(self, read: VcfGenotypes, answers: Answers) -> SampleResult:
+        """Answer without what would settle open calls."""
+        from osler.genome.pgx.calling import call_genes
+        from osler.genome.pgx.pipeline import WARFARIN_GENE, rs12777823_of, variants_of
+
+        calls = {gene: of[0] for gene, of in call_genes(read.genes, self._definitions).items()}
+        (beside,) = rs12777823_of(read.genes.get(WARFARIN_GENE), 1)
+        (variants,) = variants_of(read.genes.values(), 1)
+        return answers.sample("", calls, beside, variants)
 
 
 def is_call() -> pl.Expr:
@@ -172,8 +221,8 @@ def medications(events: pl.DataFrame, descriptions: Mapping[str, str]) -> tuple[
 _MEDICATION = "^(" + "|".join(MEDICATIONS) + ")"
 
 
-def reported(events: pl.DataFrame) -> datetime | None:
-    """Return when the latest germline result on a timeline was reported."""
-    used = events.filter((pl.col("code") == SEQUENCED) | is_call())
-    latest = used["time"].max()
+def reported(events: pl.DataFrame, files: Sequence[str]) -> datetime | None:
+    """Return when the latest of the results was reported: of the files, and of calls elsewhere."""
+    of_file = (pl.col("code") == SEQUENCED) & pl.col("text_value").is_in(list(files))
+    latest = events.filter(of_file | is_call())["time"].max()
     return latest if isinstance(latest, datetime) else None

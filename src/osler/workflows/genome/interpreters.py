@@ -138,7 +138,7 @@ class DrugInterpreter:
         from osler.workflows.genome.germline import GermlineReader
 
         self.release = release
-        self.reader = GermlineReader(release, descriptions)
+        self.reader = GermlineReader(release, descriptions, settle=False)
 
     def of_shard(self, vault: Vault, shard: int) -> ShardResults:
         """Read the germline file of each subject that has one."""

@@ -11,11 +11,12 @@ from joblib import Parallel, delayed
 
 import osler
 from osler import knowledge
-from osler.errors import Fault, InputError
+from osler.errors import Fault, InputError, OslerError
 from osler.extras import require
 from osler.knowledge import Release
 from osler.model import Finding, Provenance, digest_of
 from osler.progress import track
+from osler.sources import LoadReport
 from osler.vault import Vault
 from osler.workflows.derived import DERIVABLE
 from osler.workflows.genome.interpreters import Interpreter, ShardResults, interpreter_of
@@ -24,6 +25,8 @@ from osler.workflows.opening import Opening
 THREADS = 2
 # Goes up when the same knowledge comes to other results.
 METHOD_VERSION = 1
+# At about a tenth of a second each: a load ends within a minute of what it loaded.
+MOST_FILES_AT_LOAD = 500
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,35 @@ def derive(
         _derive_one(vault, Plan(about, knowledge.current(about).name, cancer), opening, engine)
         for about in dict.fromkeys(what)
     ]
+
+
+def derive_after_load(vault: Vault, opening: Opening, report: LoadReport) -> None:
+    """Derive what a load of genomes brought, as notes of its report.
+
+    A load does not fail because its meaning could not be told: then that is the note, and the
+    results of before stay. Where it would take long, nothing is derived and the note says so.
+    """
+    for about in DERIVABLE:
+        if about == "pharmacogenomics" and _germline_files(vault) > MOST_FILES_AT_LOAD:
+            report.note(f"{about}: many files; derive with `osler genome derive`")
+            continue
+        plan = Plan(about, knowledge.current(about).name)
+        try:
+            done = _derive_one(vault, plan, opening, "local")
+        except (OslerError, OSError) as error:
+            report.note(f"{about}: not derived: {error}")
+            continue
+        report.note(f"{about}: subjects with results by {done.release}", done.subjects)
+        for why, count in done.skipped.items():
+            report.note(f"{about}: {why}", count)
+
+
+def _germline_files(vault: Vault) -> int:
+    from osler.workflows.genome.germline import germline_files
+
+    with vault.act("derive"):
+        names = [name for shard in vault.shard_ids() for _, name in vault.shard_attachments(shard)]
+    return len(germline_files(names))
 
 
 def check_what(what: Sequence[str]) -> None:

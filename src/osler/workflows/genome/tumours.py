@@ -3,7 +3,8 @@
 What is read
 ------------
 Alterations
-    `VARIANT//`, `MUTATION//` and `GENE_ALTERED//` as the source `genome` writes them for a MAF.
+    `VARIANT//`, `MUTATION//` and `GENE_ALTERED//` as the source `genome` writes them for a MAF. A
+    `VARIANT//` whose text is a genotype, such as `0/1`, is from a VCF and taken for inherited.
 Disease
     The latest diagnosis that the ontology of the release knows as a neoplasm, by the text of the
     event, by the description of its code, or by the last part of the code.
@@ -124,7 +125,7 @@ class TumourReader:
         """
         from osler.genome.somatic import Tumour
 
-        rows = _Rows(events.filter(pl.col("code").str.contains(_ANY)))
+        rows = _Rows(events.filter(pl.col("code").str.contains(_ANY) & ~_is_inherited()))
         if not rows.sequenced:
             return NOT_SEQUENCED
         diseases = self._named(rows)
@@ -233,6 +234,15 @@ class _Rows:
             ),
             default=None,
         )
+
+
+_GENOTYPE = r"^[0-9.]+([/|][0-9.]+)*$"
+
+
+def _is_inherited() -> pl.Expr:
+    """Return which events are variants that a VCF told: their text is a genotype."""
+    from_vcf = pl.col("text_value").str.contains(_GENOTYPE).fill_null(value=False)
+    return pl.col("code").str.starts_with("VARIANT//") & from_vcf
 
 
 _ANY = "^(" + "|".join(re.escape(prefix) for prefix in READ) + ")"
