@@ -26,8 +26,7 @@ BRAF = (
     "c.1799T>A\t15/18\t30\t70\t"
 )
 VCF_HEADER = """##fileformat=VCFv4.2
-##contig=<ID=7,length=159138663>
-##contig=<ID=1,length=249250621>
+##contig=<ID=1,length=249250621,species="Homo sapiens">
 ##FILTER=<ID=PASS,Description="All filters passed">
 ##FILTER=<ID=weak,Description="weak evidence">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
@@ -170,7 +169,10 @@ def test_civics_own_vcf_finds_civics_variants(tmp_path: Path) -> None:
     """Every allele of the release's VCF leads back to its variant, but for polymorphisms."""
     civic = load()
     lines = civic.release.read("accepted_vcf").decode("utf-8").splitlines()
-    records = [line.split("\t") for line in lines if not line.startswith("#")]
+    written = [line.split("\t") for line in lines if not line.startswith("#")]
+    # A few of its insertions have no reference base, which VCF does not allow.
+    records = [one for one in written if one[3] and one[4]]
+    assert len(records) > len(written) - 10
     asked = {int(one[2]) for one in records} & set(civic.evidence)
     rows = ["\t".join([*one[:5], ".", "PASS", ".", "GT", "0/1"]) for one in records]
     found = alterations(read_vcf(vcf(tmp_path, *rows)))
@@ -186,6 +188,13 @@ def test_another_build_without_annotation_matches_nothing(tmp_path: Path) -> Non
     file = read_vcf(vcf(tmp_path, V600E, header=header))
     assert alterations(file) == []
     assert any("nothing was matched" in note for note in file.told())
+
+
+def test_the_build_that_a_file_was_lifted_to_is_known(tmp_path: Path) -> None:
+    """CrossMap's line tells the build where there are no contigs."""
+    bare = VCF_HEADER.replace(",length=249250621", "")
+    header = bare + "##new_reference_genome=/data/hg19/ucsc.hg19.fa\n"
+    assert read_vcf(vcf(tmp_path, V600E, header=header)).build == "GRCh37"
 
 
 def test_a_file_without_contigs_has_no_build(tmp_path: Path) -> None:
@@ -268,10 +277,9 @@ def test_of_two_samples_the_tumour_has_to_be_known(tmp_path: Path) -> None:
         b"##fileformat=VCFv4.2\nnonsense\n",
         b"##fileformat=VCFv4.2\n",
         b"##fileformat=VCFv4.2\n#CHROM\tPOS\n",
-        b"BCF\x02\x02rest",
         gzip.compress(b"##fileformat=VCFv4.2\n" * 999)[:60],
     ],
-    ids=["no columns", "header only", "columns cut", "BCF", "gzip cut"],
+    ids=["no columns", "header only", "columns cut", "gzip cut"],
 )
 def test_what_is_no_vcf_is_refused(tmp_path: Path, content: bytes) -> None:
     """Something else that begins like one gives a fault, not a crash."""

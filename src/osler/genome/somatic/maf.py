@@ -18,7 +18,7 @@ from osler.genome.somatic.timeline import OTHER_CLASSES
 from osler.sources.base import LoadReport
 from osler.sources.delimited import DelimitedTable, Dialect
 from osler.sources.files import is_parquet, open_binary, parquet_batches, parquet_columns
-from osler.sources.genome import (
+from osler.sources.genome.maf import (
     BUILDS,
     CHROMOSOMES,
     MOST_ALLELE_BASES,

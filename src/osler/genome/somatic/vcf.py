@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from osler.errors import Fault, InputError
 from osler.genome.somatic.annotation import Annotation, annotation_of, chosen
@@ -17,23 +16,19 @@ from osler.genome.somatic.maf import TumourFile
 from osler.genome.somatic.names import Kind
 from osler.genome.somatic.nouns import Alteration, Place
 from osler.genome.somatic.protein import Effect, ProteinChange
-from osler.sources.files import open_binary
+from osler.sources.vcf import Header, Record, Vcf, open_vcf
 
 MOST_ALLELE_BASES = 900
-MOST_LINE_BYTES = 64 << 20
 GRCH37 = "GRCh37"
-# Lengths of chromosome 1 in the two builds (Genome Reference Consortium), which tell them apart.
-_BUILD_OF_LENGTH = {"249250621": "GRCh37", "248956422": "GRCh38"}
-_CONTIG = re.compile(r"##contig=<ID=(?:chr)?1,(?:[^>]*,)?length=([0-9]+)")
-_NAMED_BUILDS = (
-    ("GRCh37", re.compile(r"grch37|hg19|hs37d5|b37", re.IGNORECASE)),
-    ("GRCh38", re.compile(r"grch38|hg38|hs38", re.IGNORECASE)),
-)
-_BUILD_LINES = ("##reference", "##contig", "##new_reference", "##assembly", "##VEP", "##SnpEff")
 _TUMOUR_LINE = re.compile(r"##tumor_sample=(.+)")
+# CrossMap (Zhao et al. 2014, Bioinformatics 30:1006-1007) names the reference it lifted to.
+_LIFTED = b"##new_reference_genome="
+_BUILDS = (
+    (GRCH37, re.compile(r"grch37|hg19", re.IGNORECASE)),
+    ("GRCh38", re.compile(r"grch38|hg38", re.IGNORECASE)),
+)
 _TUMOUR_NAMES = frozenset({"TUMOR", "TUMOUR"})
 _INFO_LINE = re.compile(r"^##INFO=<ID=([^,>]+),.*?Description=\"([^\"]*)", re.MULTILINE)
-_FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 _ALLELE = re.compile(r"[ACGTN]+")
 _CLASS_OF_EFFECT = {
     Effect.MISSENSE: "Missense_Mutation",
@@ -71,18 +66,18 @@ class _Header:
 
 @dataclass(frozen=True)
 class _Record:
-    chromosome: str
-    position: int
-    reference: str
-    alternates: tuple[str, ...]
-    filtered: bool
-    info: Mapping[str, str]
+    """A record, with the FORMAT fields of the tumour's sample."""
+
+    told: Record
     values: Mapping[str, str]
-    """The FORMAT fields of the tumour's sample."""
+
+    @property
+    def alternates(self) -> tuple[str, ...]:
+        return self.told.alternates
 
 
 def read_somatic_vcf(path: Path, sample: str | None, civic: Civic) -> TumourFile:
-    """Read the variants of one tumour from a text VCF, packed or not.
+    """Read the variants of one tumour from a VCF or BCF.
 
     Parameters
     ----------
@@ -94,14 +89,13 @@ def read_somatic_vcf(path: Path, sample: str | None, civic: Civic) -> TumourFile
     InputError
         If it is no VCF, ends too early, or which sample is the tumour is not clear.
     """
-    with open_binary(path) as stream:
-        lines = _lines(stream, path.name)
-        header = _header(lines, path.name)
+    with open_vcf(path) as vcf:
+        header = _header(vcf)
         column = _tumour_column(header, sample, path.name)
         file = TumourFile(annotated=header.annotation is not None, build=header.build)
         found: list[Alteration] = []
-        for line in lines:
-            record = _record(line, column)
+        for told in vcf.records():
+            record = _of_tumour(told, column)
             if record is None:
                 file.notes[UNREADABLE] += 1
             else:
@@ -109,9 +103,15 @@ def read_somatic_vcf(path: Path, sample: str | None, civic: Civic) -> TumourFile
     name = header.samples[column] if column is not None else "tumour"
     unique = list(dict.fromkeys(found))
     file.notes.update({REPEATED: len(found) - len(unique)} if len(unique) < len(found) else {})
+    file.notes.update({what: _count(what, number) for what, number in vcf.notes.items()})
     file.tumours = {name: unique}
     _tell_what_is_absent(file, header)
     return file
+
+
+def _count(what: str, number: int) -> int:
+    """Return how often something was seen; 0 for what is of the file and needs no count."""
+    return 0 if what.startswith(("no ", "a ", "an ")) else number
 
 
 def _tell_what_is_absent(file: TumourFile, header: _Header) -> None:
@@ -124,71 +124,36 @@ def _tell_what_is_absent(file: TumourFile, header: _Header) -> None:
         file.notes[NO_SHARES] = 0
 
 
-def _lines(stream: BinaryIO, where: str) -> Iterator[str]:
-    """Yield the lines as text; what is not UTF-8 becomes a mark, since only names may hold it."""
-    for number, line in enumerate(stream):
-        if number == 0 and line.startswith(b"BCF"):
-            remedy = "make a VCF of it: bcftools view"
-            raise InputError(Fault(where, "BCF", "a text VCF, packed or not", remedy))
-        if len(line) > MOST_LINE_BYTES:
-            raise InputError(Fault(where, "a line over 64 MiB", "a VCF"))
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        if text:
-            yield text
-
-
-def _header(lines: Iterator[str], where: str) -> _Header:
-    """Read up to the line of columns."""
-    told: list[str] = []
-    for line in lines:
-        if line.startswith("#CHROM\t"):
-            columns = line.split("\t")
-            if columns[:8] != _FIXED:
-                break
-            text = "\n".join(told)
-            tumour = _TUMOUR_LINE.search(text)
-            samples = tuple(columns[9:])
-            descriptions = dict(_INFO_LINE.findall(text))
-            named = tumour[1].strip() if tumour else None
-            return _Header(samples, _build(text), annotation_of(descriptions), named)
-        if not line.startswith("##"):
-            break
-        told.append(line)
-    raise InputError(Fault(where, "no line of columns that begins #CHROM", "a VCF"))
-
-
-def _build(header: str) -> str | None:
-    """Return the build by the length of chromosome 1, else by the names that the header uses."""
-    length = _CONTIG.search(header)
-    if length and length[1] in _BUILD_OF_LENGTH:
-        return _BUILD_OF_LENGTH[length[1]]
-    lines = [line for line in header.splitlines() if line.startswith(_BUILD_LINES)]
-    named = {
-        build for build, pattern in _NAMED_BUILDS if any(pattern.search(line) for line in lines)
-    }
-    return named.pop() if len(named) == 1 else None
-
-
-def _record(line: str, column: int | None) -> _Record | None:
-    """Read a line; None if it is no record."""
-    fields = line.split("\t")
-    if len(fields) < 8 or not re.fullmatch(r"[0-9]{1,10}", fields[1]) or not fields[0]:
-        return None
-    values: dict[str, str] = {}
-    if column is not None:
-        if len(fields) <= 9 + column:
-            return None
-        values = dict(zip(fields[8].split(":"), fields[9 + column].split(":"), strict=False))
-    info = dict(one.partition("=")[::2] for one in fields[7].split(";"))
-    return _Record(
-        fields[0],
-        int(fields[1]),
-        fields[3].upper(),
-        tuple(one.upper() for one in fields[4].split(",") if one not in {".", ""}),
-        fields[6] not in {"PASS", ".", ""},
-        info,
-        values,
+def _header(vcf: Vcf) -> _Header:
+    text = "\n".join(line.decode("utf-8", "replace") for line in vcf.header.lines)
+    tumour = _TUMOUR_LINE.search(text)
+    return _Header(
+        vcf.samples,
+        vcf.build or _lifted_to(vcf.header),
+        annotation_of(dict(_INFO_LINE.findall(text))),
+        tumour[1].strip() if tumour else None,
     )
+
+
+def _lifted_to(header: Header) -> str | None:
+    """Return the build that CrossMap names where nothing else in the header tells one."""
+    if header.told.other or header.told.contradiction:
+        return None
+    named = [line.decode("utf-8", "replace") for line in header.lines if line.startswith(_LIFTED)]
+    found = {build for build, names in _BUILDS if any(names.search(line) for line in named)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _of_tumour(record: Record, column: int | None) -> _Record | None:
+    """Return a record with the tumour's fields; None if its column is not there."""
+    if column is None:
+        return _Record(record, {})
+    _, samples = record.split()
+    if column >= len(samples):
+        return None
+    values = samples[column].decode("utf-8", "replace").split(":")
+    keys = [key.decode("utf-8", "replace") for key in record.format_keys]
+    return _Record(record, dict(zip(keys, values, strict=False)))
 
 
 def _tumour_column(header: _Header, sample: str | None, where: str) -> int | None:
@@ -217,14 +182,14 @@ def _alterations(
     record: _Record, header: _Header, civic: Civic, file: TumourFile
 ) -> Iterator[Alteration]:
     """Yield what the tumour carries of a record; count the rest."""
-    if record.filtered:
+    if record.told.filters:
         file.notes[FILTERED] += 1
         return
     carried = _carried(record)
     for which, alternate in enumerate(record.alternates):
         if carried is not None and which + 1 not in carried:
             file.notes[NOT_IN_TUMOUR] += 1
-        elif not _plain(record.reference, alternate):
+        elif not _plain(record.told.reference, alternate):
             file.notes[SYMBOLIC] += 1
         else:
             found, why = _alteration(record, which, header, civic)
@@ -250,10 +215,11 @@ def _alteration(
     record: _Record, which: int, header: _Header, civic: Civic
 ) -> tuple[Alteration | None, str | None]:
     """Return an allele with what the annotation, or else CIViC's coordinates, say of it."""
-    reference, alternates = record.reference, record.alternates
+    told_of, alternates = record.told, record.alternates
+    reference = told_of.reference
     place = (
         Place.trimmed(
-            header.build, record.chromosome, record.position, reference, alternates[which]
+            header.build, told_of.chromosome, told_of.position, reference, alternates[which]
         )
         if header.build
         else None
@@ -261,7 +227,7 @@ def _alteration(
     share, depth = _reads(record, which)
     if header.annotation is None:
         return _by_place(place, share, depth, civic)
-    text = record.info.get(header.annotation.field)
+    text = told_of.info(header.annotation.field)
     told = chosen(header.annotation, text, reference, alternates, which) if text else None
     if told is None:
         known, _ = _by_place(place, share, depth, civic)

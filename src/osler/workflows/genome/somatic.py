@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osler.errors import Fault, InputError
-from osler.sources.files import first_bytes, open_binary, require_file
+from osler.sources.files import require_file
+from osler.sources.vcf import is_vcf
 from osler.workflows.writing import check_place
 
 if TYPE_CHECKING:
@@ -154,8 +155,8 @@ def _read(question: TumourQuestion, civic: Civic) -> TumourFile:
     """Read the variants, of the one sample that was asked for."""
     from osler.genome.somatic.maf import read_maf
 
-    path = require_file(question.variants)
-    if _is_vcf(path):
+    path = question.variants
+    if is_vcf(path):
         from osler.genome.somatic.vcf import read_somatic_vcf
 
         return read_somatic_vcf(path, question.sample, civic)
@@ -166,14 +167,6 @@ def _read(question: TumourQuestion, civic: Civic) -> TumourFile:
             raise InputError(Fault("--tumour-sample", "a sample that is not there", expected))
         file.tumours = {question.sample: file.tumours[question.sample]}
     return file
-
-
-def _is_vcf(path: Path) -> bool:
-    if first_bytes(path, 3) == b"BCF":
-        return True
-    with open_binary(path) as stream:
-        start = stream.read(32)
-    return start.startswith((b"##fileformat=VCF", b"\xef\xbb\xbf##fileformat=VCF", b"BCF\x02"))
 
 
 def _tumours(
