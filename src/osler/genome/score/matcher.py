@@ -100,6 +100,30 @@ class Matcher:
             one.wanted.rows[chromosome] for one in self._askers if chromosome in one.wanted.rows
         ]
 
+    def plain_terms(self, where: tuple[str, int], alleles: tuple[str, ...]) -> list[Term] | None:
+        """Return what the only record of a position adds, if every asker's case is the plain one.
+
+        Returns
+        -------
+        None if for any of them it is not; then nothing was counted, and `terms` is to be asked.
+        """
+        chromosome, position = where
+        found: list[tuple[_Asker, Hit]] = []
+        for one in self._askers:
+            rows = one.wanted.rows.get(chromosome, _NOTHING).get(position)
+            if rows is None:
+                continue
+            hit = one.wanted.plain(rows, alleles)
+            if hit is None:
+                return None
+            found.append((one, hit))
+        known = self.frequencies.of(where, Site(alleles)) if self.frequencies.known else {}
+        terms: list[Term] = []
+        for one, hit in found:
+            one.wanted.take(where)
+            terms += one.terms_of(hit, known)
+        return terms
+
     def terms(self, where: tuple[str, int], sites: Sequence[Site]) -> list[list[Term]]:
         """Return, for each record of a position, what it adds to the scores."""
         chromosome, position = where

@@ -157,10 +157,6 @@ class Wanted:
         there = self.rows[chromosome]
         rows, there[position] = there[position], ()
         for row in rows:
-            plain = self.plain(row, sites)
-            if plain is not None:
-                hits.append(plain)
-                continue
             found = self.best(row, sites)
             if found is None:
                 self.tally.unmatched[ALLELES_DIFFER] += 1
@@ -173,22 +169,28 @@ class Wanted:
                 hits.append(hit)
         return self.once(hits, sites)
 
-    def plain(self, row: int, sites: Sequence[Site]) -> Hit | None:
-        """Return the hit of the commonest case: one record, two alleles, both as written.
+    def plain(self, rows: Sequence[int], alleles: tuple[str, ...]) -> Hit | None:
+        """Return the hit of the commonest case: one variant, one record, two alleles as written.
 
         What the general rules say of it is the same; it is answered apart because it is nearly
         always the case, and scores have millions of variants.
         """
-        others = self.score.other_alleles[row]
-        if len(sites) != 1 or len(others) != 1 or len(sites[0].alleles) != 2:
+        if len(rows) != 1 or len(alleles) != 2:
             return None
-        effect, alleles = self.score.effect_alleles[row], sites[0].alleles
-        if _PAIRED.get(effect) in alleles:
+        effect, others = self.score.effect_alleles[rows[0]], self.score.other_alleles[rows[0]]
+        if len(others) != 1 or _PAIRED.get(effect) in alleles:
             return None
-        for allele in (0, 1):
-            if effect == alleles[allele] and others[0] == alleles[1 - allele]:
-                return Hit(row, 0, allele, effect, AS_WRITTEN)
+        first, second = alleles
+        if effect == second and others[0] == first:
+            return Hit(rows[0], 0, 1, effect, AS_WRITTEN)
+        if effect == first and others[0] == second:
+            return Hit(rows[0], 0, 0, effect, AS_WRITTEN)
         return None
+
+    def take(self, where: tuple[str, int]) -> None:
+        """Count the variant of a position, found plain, as answered."""
+        self.rows[where[0]][where[1]] = ()
+        self.tally.matched[AS_WRITTEN] += 1
 
     def best(self, row: int, sites: Sequence[Site]) -> Candidate | None:
         """Return the best way to read a variant in the records, the first of equal ones."""
@@ -231,9 +233,6 @@ class Wanted:
 
     def once(self, hits: list[Hit], sites: Sequence[Site]) -> list[Hit]:
         """Leave out variants that a score lists twice, and count those that stay."""
-        if len(hits) == 1:
-            self.tally.matched[hits[0].how] += 1
-            return hits
         pairs = Counter(self.identity(hit, sites) for hit in hits)
         kept = [hit for hit in hits if pairs[self.identity(hit, sites)] == 1]
         self.tally.unmatched[LISTED_TWICE] += len(hits) - len(kept)

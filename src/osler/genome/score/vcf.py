@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,11 +13,18 @@ from osler.errors import Fault, InputError
 from osler.genome.score import naming
 from osler.genome.score.calls import HardCalls, from_columns, regular, tidy
 from osler.genome.score.matching import Site
-from osler.genome.score.text import Text
+from osler.genome.score.text import Line, Text
 from osler.genome.score.totals import Term, Totals, Waiting
 from osler.genome.score.weights import ADDITIVE
 
 FIXED = 9
+_CARRIAGE_RETURN = 13
+# All that stands before the samples nearly always fits in.
+_HEAD_BYTES = 1024
+# Where people have one copy, or some have.
+_OTHER_PLOIDY = naming.HAPLOID | {"X"}
+
+Place = tuple[str, int]
 NOT_PASSED = "matched records whose FILTER is not PASS, used all the same"
 NO_GENOTYPES = "matched records without GT or DS, taken as missing"
 
@@ -29,13 +36,20 @@ _BUILD_IN_TEXT = re.compile(
 
 
 class Record(NamedTuple):
-    """A line of a VCF that a score asks for."""
+    """A line of a VCF that a score asks for; the samples are still one text."""
 
-    site: Site
+    reference: bytes
+    alternative: bytes
     filter: bytes
-    format_keys: list[bytes]
+    format: bytes
     region: memoryview
     line: int
+
+    @property
+    def site(self) -> Site:
+        """Return the alleles."""
+        alleles = [self.reference, *self.alternative.split(b",")]
+        return site_of([one.decode("ascii", "replace") for one in alleles])
 
 
 class Answerer(Protocol):
@@ -43,6 +57,10 @@ class Answerer(Protocol):
 
     def asks_for(self, chromosome: str) -> Sequence[Mapping[int, object]]:
         """Return, for each score, its positions on a chromosome that wait for an answer."""
+        ...
+
+    def plain_terms(self, where: tuple[str, int], alleles: tuple[str, ...]) -> list[Term] | None:
+        """Return what the only record of a position adds, if that is the plain case; else None."""
         ...
 
     def terms(self, where: tuple[str, int], sites: Sequence[Site]) -> list[list[Term]]:
@@ -115,23 +133,36 @@ class Vcf:
         )
 
     def add_to(self, totals: Totals, answerer: Answerer) -> None:
-        """Add every record that the scores ask for."""
+        """Add every record that the scores ask for.
+
+        Records of one position are answered together. One that stands alone, with two alleles and
+        called genotypes, is by far the commonest, and takes the short way.
+        """
         group: list[Record] = []
-        at: tuple[str, int] = ("", 0)
-        for where, record in self.asked(answerer):
+        at: Place = ("", 0)
+        for line, where, alone in self.asked(answerer):
+            record = self.record(*line)
             if where != at and group:
                 self.answer(totals, answerer, at, group)
                 group = []
+            if alone and not group and self.add_plain(totals, answerer, where, record):
+                continue
             at = where
             group.append(record)
         if group:
             self.answer(totals, answerer, at, group)
         self.add_odd(totals, totals.flush())
 
-    def asked(self, answerer: Answerer) -> Iterator[tuple[tuple[str, int], Record]]:
-        """Yield the lines of positions that a score asks for."""
-        asked: dict[bytes, tuple[str, Sequence[Mapping[int, object]]]] = {}
-        for buffer, start, end in self.lines:
+    def asked(self, answerer: Answerer) -> Iterator[tuple[Line, Place, bool]]:
+        """Yield the lines of positions that a score asks for.
+
+        Yields
+        ------
+        The line, its place, and whether the next line is surely of another position.
+        """
+        asked: dict[bytes, tuple[str, Collection[int]]] = {}
+        for line in self.lines:
+            buffer, start, end = line
             self.line += 1
             first = buffer.find(b"\t", start, end)
             second = buffer.find(b"\t", first + 1, end)
@@ -141,16 +172,18 @@ class Vcf:
             chromosome = buffer[start:first]
             if chromosome not in asked:
                 name = naming.chromosome(chromosome.decode("utf-8", "replace"))
-                asked[chromosome] = name, answerer.asks_for(name)
-            name, tables = asked[chromosome]
-            if not tables:
+                asked[chromosome] = name, _together(answerer.asks_for(name))
+            name, wanted = asked[chromosome]
+            if not wanted:
                 continue
             try:
                 position = int(buffer[first + 1 : second])
             except ValueError:
                 raise self.malformed("a position that is no number") from None
-            if any(position in table for table in tables):
-                yield (name, position), self.record(buffer, start, end)
+            if position in wanted:
+                known = end + 1 < len(buffer)
+                again = buffer.startswith(buffer[start : second + 1], end + 1)
+                yield line, (name, position), known and not again
 
     def check_blank(self, line: bytes) -> None:
         """Pass over an empty line; refuse one with too few columns."""
@@ -170,51 +203,59 @@ class Vcf:
 
     def record(self, buffer: bytes, start: int, end: int) -> Record:
         """Take a line apart; its samples stay where they are."""
-        if buffer[end - 1 : end] == b"\r":
+        if buffer[end - 1] == _CARRIAGE_RETURN:
             end -= 1
-        tab = start - 1
-        for columns in range(FIXED):
-            tab = buffer.find(b"\t", tab + 1, end)
-            if tab < 0:
-                raise self.malformed(f"{columns + 1} columns")
-        cells = buffer[start:tab].split(b"\t")
-        alleles = [cells[3], *cells[4].split(b",")]
+        head = buffer[start : min(start + _HEAD_BYTES, end)]
+        cells = head.split(b"\t", FIXED)
+        if len(cells) <= FIXED:
+            head = buffer[start:end]
+            cells = head.split(b"\t", FIXED)
+        if len(cells) <= FIXED:
+            raise self.malformed(f"{len(cells)} columns")
         return Record(
-            site_of([one.decode("ascii", "replace") for one in alleles]),
+            cells[3],
+            cells[4],
             cells[6],
-            cells[8].split(b":"),
-            memoryview(buffer)[tab + 1 : end],
+            cells[8],
+            memoryview(buffer)[start + len(head) - len(cells[FIXED]) : end],
             self.line,
         )
 
+    def add_plain(self, totals: Totals, answerer: Answerer, where: Place, record: Record) -> bool:
+        """Add a record by the short way; return whether it could be."""
+        if (
+            record.format != b"GT"
+            or len(record.region) != 4 * totals.shape[1] - 1
+            or where[0] in _OTHER_PLOIDY
+        ):
+            return False
+        alleles = (record.reference.decode("ascii", "replace").upper(),
+                   record.alternative.decode("ascii", "replace").upper())  # fmt: skip
+        terms = answerer.plain_terms(where, alleles)
+        if terms is None:
+            return False
+        self.tell_filter(record)
+        if all(term.effect == ADDITIVE for term in terms):
+            self.add_odd(totals, totals.add_text(record.region, terms))
+        else:
+            self.add_columns(totals, where[0], record, terms)
+        return True
+
+    def tell_filter(self, record: Record) -> None:
+        """Count a record that did not pass its filters."""
+        if record.filter not in (b"PASS", b"."):
+            self.told[NOT_PASSED] += 1
+
     def answer(
-        self, totals: Totals, answerer: Answerer, at: tuple[str, int], group: Sequence[Record]
+        self, totals: Totals, answerer: Answerer, at: Place, group: Sequence[Record]
     ) -> None:
         """Add the records of one position."""
         for record, terms in zip(
             group, answerer.terms(at, [one.site for one in group]), strict=True
         ):
-            if not terms:
-                continue
-            if record.filter not in (b"PASS", b"."):
-                self.told[NOT_PASSED] += 1
-            if self.is_plain(totals, at[0], record, terms):
-                self.add_odd(totals, totals.add_text(record.region, terms))
-            else:
+            if terms:
+                self.tell_filter(record)
                 self.add_columns(totals, at[0], record, terms)
-
-    def is_plain(
-        self, totals: Totals, chromosome: str, record: Record, terms: Sequence[Term]
-    ) -> bool:
-        """Tell whether a record may be summed with others, its letters unread."""
-        return (
-            record.format_keys == [b"GT"]
-            and len(record.region) == 4 * totals.shape[1] - 1
-            and len(record.site.alleles) == 2
-            and chromosome not in naming.HAPLOID
-            and chromosome != "X"
-            and all(term.effect == ADDITIVE for term in terms)
-        )
 
     def add_odd(self, totals: Totals, records: Sequence[Waiting]) -> None:
         """Add records of two alleles that have missing genotypes, or other letters than 0 and 1."""
@@ -233,7 +274,7 @@ class Vcf:
         self, totals: Totals, chromosome: str, record: Record, terms: Sequence[Term]
     ) -> None:
         """Add a record of any kind."""
-        keys, n_samples = record.format_keys, totals.shape[1]
+        keys, n_samples = record.format.split(b":"), totals.shape[1]
         if b"GT" not in keys and not (self.dosage and b"DS" in keys):
             self.told[NO_GENOTYPES] += 1
         n_alleles = len(record.site.alleles)
@@ -252,6 +293,11 @@ class Vcf:
         )
         self.told.update(told)
         totals.add(read, terms, haploid=haploid)
+
+
+def _together(tables: Sequence[Mapping[int, object]]) -> Collection[int]:
+    """Return all positions of several tables; of one, the table itself."""
+    return tables[0] if len(tables) == 1 else set().union(*tables)
 
 
 def check_samples(path: Path, samples: Sequence[str]) -> None:
