@@ -22,7 +22,7 @@ from osler.genome.pgx.positions37 import PositionMap
 from osler.genome.pgx.sites import Sites
 from osler.genome.pgx.spelling import Repeats, meaning_of
 from osler.sources.vcf import Build, Stored, Vcf, open_vcf
-from osler.sources.vcf.evidence import BUILDS, build_by, evidence_of
+from osler.sources.vcf.evidence import BUILDS, Places, build_by, evidence_of, places_in
 
 NO_POSITION = "no record at any position of the definitions: nothing was assayed"
 AGREEING, CONTRADICTING = "agreeing", "contradicting"
@@ -139,6 +139,19 @@ def _sites(definitions: Definitions, build: Build) -> Sites:
     return Sites.of(definitions, build, places)
 
 
+def _places(definitions: Definitions) -> dict[Build, Places]:
+    """Return all variants by which a build is told: those of the definitions, and more."""
+    table = places_in(definitions.release)
+    placed: dict[Build, Places] = {}
+    for build in BUILDS:
+        own = _sites(definitions, build).known()
+        placed[build] = {
+            chromosome: {**table[build].get(chromosome, {}), **own.get(chromosome, {})}
+            for chromosome in {**table[build], **own}
+        }
+    return placed
+
+
 def _build(vcf: Vcf, definitions: Definitions, told: Counter[str]) -> Build | None:
     """Return the genome build: what the header tells, else what the records speak for."""
     header = vcf.header.told
@@ -148,7 +161,7 @@ def _build(vcf: Vcf, definitions: Definitions, told: Counter[str]) -> Build | No
         return header.build
     if header.other:
         raise InputError(_of_no_build(vcf, header.how, "lift the file over to GRCh38"))
-    found = evidence_of(vcf, {build: _sites(definitions, build).known() for build in BUILDS})
+    found = evidence_of(vcf, _places(definitions))
     build = build_by(found)
     if build is None and any(one.records for one in found.values()):
         remedy = "add contig lines with lengths or an assembly to the header"
@@ -166,7 +179,7 @@ def _refuse_other_build(vcf: Vcf, definitions: Definitions) -> None:
     InputError
         If its records speak for the other build.
     """
-    found = evidence_of(vcf, {build: _sites(definitions, build).known() for build in BUILDS})
+    found = evidence_of(vcf, _places(definitions))
     build = build_by(found)
     if build is not None and build != vcf.build:
         came = f"a header of {vcf.build} and records of {build}"

@@ -93,7 +93,7 @@ class Sites:
                 chromosome = position.chromosome.removeprefix("chr")
                 place, reference = position.position, position.alleles[0]
                 if build == "GRCh37":
-                    found = places.of(position) if places else None
+                    found = places.of(gene, position) if places else None
                     if found is None:
                         unplaced[gene].append(position.position)
                         continue
