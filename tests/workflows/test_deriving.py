@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.workflows.genome_people import PIK3CA, TP53, newer_release, tumour, vault_of
@@ -25,6 +26,9 @@ task:
 outcome: {type: time-to-event, event: death}
 features: {derived: [tumour]}
 """
+FEATURES = '{derived: [tumour], include: ["TUMOUR_FINDING//*"], aggregations: [count], age: false}'
+HORIZON = "event: death, horizon: [1y, 2y]}"
+CHEAP = "split: {folds: 2}\nevaluate: {bootstrap: 20, min_group: 20, limits: {}}\n"
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +184,35 @@ def test_a_study_is_told_that_nothing_was_derived(
         workflows.run_study(opening, tmp_path / "study.yaml", tmp_path / "run")
     told = " ".join(workflows.explain_study(tmp_path / "study.yaml"))
     assert "what osler derived about tumour counts" in told
+
+
+@pytest.mark.slow
+def test_a_study_of_derived_results_says_so_and_speaks_of_a_patient(tmp_path: Path) -> None:
+    """Results, provenance and report tell what was derived; a patient is read in the same way."""
+    random = np.random.default_rng(3)
+    people = []
+    for number in range(120):
+        known = number % 2 == 0
+        one = tumour(number, *((PIK3CA,) if known else ()), day=10)
+        one = one.died(day=10 + float(random.exponential(300 if known else 1500)))
+        people.append(one.event("SEEN", day=11))
+    opening = vault_of(tmp_path, *people)
+    workflows.derive(opening, ["tumour"])
+    study = STUDY.replace("{derived: [tumour]}", FEATURES).replace("event: death}", HORIZON)
+    (tmp_path / "study.yaml").write_text(study + CHEAP, "utf-8")
+    results = workflows.run_study(opening, tmp_path / "study.yaml", tmp_path / "run")
+    assert any("the knowledge of civic-2021-02-25" in line for line in results["warnings"])
+    assert any(name.startswith("derived tumour") for name in results["provenance"]["inputs"])
+    assert any("what osler derived about tumour" in line for line in results["question"])
+    workflows.report_patient(opening, 2, runs=[tmp_path / "run"], out=tmp_path / "page")
+    report = json.loads((tmp_path / "page" / "report.json").read_text("utf-8"))
+    reasons = [
+        reason["what"]
+        for one in report["findings"]
+        if one["kind"] == "prognosis"
+        for reason in one["reasons"]
+    ]
+    assert any("PIK3CA" in reason.upper() for reason in reasons)
 
 
 def test_the_command_tells_counts_and_never_a_subject(

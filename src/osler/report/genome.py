@@ -16,6 +16,8 @@ KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *SCORE_KINDS))
 MOST_DRUGS = 6
 MOST_NAMES = 60
 MOST_LETTERS = 260
+# CPIC's classes of recommendation, the strongest first.
+STRENGTHS = ("Strong", "Moderate", "Optional")
 # Where CPIC's recommendations turn from what to do to what else to think of.
 CONSIDERATIONS = "\nOther Considerations"
 # Matches of the alteration itself; every other one speaks of more than what was found.
@@ -169,20 +171,36 @@ def drugs(report: Json) -> dict[str, Any] | None:
 
 
 def _by_drug(advice: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put the advice on one drug together, which differs by whom it is for."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """Put together what is said of one drug, and drugs of which the same is said; strong first."""
+    of_drug: dict[str, list[dict[str, Any]]] = {}
     for one in advice:
-        found.setdefault(one["drug"], []).append(one)
-    return [
-        {
-            "drug": drug,
-            "genes": listed[0]["genes"],
-            "caveats": list(dict.fromkeys(line for one in listed for line in one["caveats"])),
-            "sources": list(dict.fromkeys(one["source_line"] for one in listed)),
-            "parts": listed,
-        }
-        for drug, listed in found.items()
-    ]
+        of_drug.setdefault(one["drug"], []).append(one)
+    alike: dict[str, list[str]] = {}
+    for drug, parts in of_drug.items():
+        alike.setdefault(_said(parts), []).append(drug)
+    groups = [_group(drugs, of_drug[drugs[0]]) for drugs in alike.values()]
+    return sorted(groups, key=lambda one: min(_strength(part) for part in one["parts"]))
+
+
+def _group(drugs: Sequence[str], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "drug": ", ".join(drugs),
+        "genes": parts[0]["genes"],
+        "caveats": list(dict.fromkeys(line for one in parts for line in one["caveats"])),
+        "sources": list(dict.fromkeys(one["source_line"] for one in parts)),
+        "parts": parts,
+    }
+
+
+def _said(parts: Sequence[dict[str, Any]]) -> str:
+    """Return what is said of a drug, without its name and its source."""
+    told = [{k: v for k, v in one.items() if k not in ("drug", "source_line")} for one in parts]
+    return repr(told)
+
+
+def _strength(part: Mapping[str, Any]) -> int:
+    named = [rank for rank, name in enumerate(STRENGTHS) if name in part["strength"]]
+    return named[0] if named else len(STRENGTHS)
 
 
 def _advice(entry: Json) -> dict[str, Any]:
