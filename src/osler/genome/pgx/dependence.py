@@ -123,8 +123,12 @@ class Dependences:
 
 
 def is_open(call: GeneCall) -> bool:
-    """Tell whether there is anything left to settle of a call."""
-    return call.status in ("ambiguous", "no call") or bool(call.missing) or bool(call.detected)
+    """Tell whether there is anything left to settle of a call.
+
+    A missing position that no allele is left open by settles nothing: the alleles that need it do
+    not fit what was read.
+    """
+    return call.status in ("ambiguous", "no call") or bool(call.uncallable or call.detected)
 
 
 def said(advice: Advice) -> Said:
