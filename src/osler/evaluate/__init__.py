@@ -1,5 +1,15 @@
 """Whether a prediction is right, for whom, and may speak: arrays in, numbers with intervals out."""
 
+from osler.evaluate.alerts import (
+    AlertPolicy,
+    AlertReport,
+    Alerts,
+    Stays,
+    alert_report,
+    at_burden,
+    compare_at_burden,
+    fire,
+)
 from osler.evaluate.benefit import NetBenefitRow, net_benefit
 from osler.evaluate.by_group import GroupRow, GroupTable, groups
 from osler.evaluate.calibration_bins import CalibrationBin, CalibrationTable, calibration_table
@@ -12,6 +22,9 @@ from osler.evaluate.survival import competing, time_to_event
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "AlertPolicy",
+    "AlertReport",
+    "Alerts",
     "CalibrationBin",
     "CalibrationTable",
     "Gate",
@@ -20,11 +33,16 @@ __all__ = [
     "IncidenceCurve",
     "LeakageCheck",
     "NetBenefitRow",
+    "Stays",
+    "alert_report",
+    "at_burden",
     "binary",
     "calibration_table",
     "check_limits",
     "compare",
+    "compare_at_burden",
     "competing",
+    "fire",
     "gates",
     "groups",
     "incidence",
