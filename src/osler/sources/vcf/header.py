@@ -63,7 +63,8 @@ def parse_header(lines: Sequence[bytes], where: str) -> Header:
 
 
 def _contig(line: str) -> Contig:
-    fields = {key: value.strip('"') for key, value in _FIELD.findall(line[len("##contig=<") :])}
+    inside = line.rstrip().removesuffix(">").removeprefix("##contig=<")
+    fields = {key: value.strip('"') for key, value in _FIELD.findall(inside)}
     length = fields.get("length", "")
     return Contig(
         chromosome_name(fields.get("ID", "")),
