@@ -61,6 +61,4 @@ def normalise(
         base = context[before]
         reference, alternate = base + reference[:-1], base + alternate[:-1]
         position -= 1
-        if not (reference and alternate):
-            break
     return position, reference, alternate

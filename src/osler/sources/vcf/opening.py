@@ -282,7 +282,7 @@ def _quiet_htslib(stored: Stored) -> Iterator[Any]:
     cyvcf2.cyvcf2.set_htslib_log_level(0)
     try:
         reader = cyvcf2.VCF(str(stored.path))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # cyvcf2 raises bare Exception for what it cannot read
         raise InputError(Fault(stored.where, "no readable BCF or VCF", "a whole file")) from error
     try:
         yield reader
