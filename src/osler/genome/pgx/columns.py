@@ -231,6 +231,8 @@ def _grouped(table: _Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     Columns are compared by a 64-bit sum with random weights, and then cell by cell, so that two
     that differ are never taken for one.
     """
+    if len(table.haploid) == 1:
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
     parts: tuple[NDArray[np.signedinteger], ...] = (table.first, table.second, table.phase)
     n_rows = len(table.first)
     weights = np.random.default_rng(2026).integers(1, 2**63, (3, n_rows + 1), np.uint64)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from osler.genome.pgx.columns import UNPHASED, Column, Site, units
 from osler.genome.pgx.definitions import GeneDefinition, in_order
@@ -53,7 +54,7 @@ class Kept:
         """Tell whether a position is kept; one that the definition does not have is not."""
         return index is not None and not self.missing >> index & 1
 
-    @property
+    @cached_property
     def gone(self) -> tuple[str, ...]:
         """The alleles that can no longer be called, since no cell of theirs is left."""
         alleles, core_of = self.definition.alleles, self.definition.core_of
@@ -61,7 +62,7 @@ class Kept:
         names = (alleles[row].name for row in rows)
         return tuple(dict.fromkeys(core_of.get(one, one) for one in names))
 
-    @property
+    @cached_property
     def dropped(self) -> tuple[int, ...]:
         """The positions that are dropped, in the chromosome's coordinates."""
         positions = self.definition.positions
