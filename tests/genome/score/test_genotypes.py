@@ -24,7 +24,7 @@ ROWS = ["1 10 G A 1", "1 20 G A 10"]
     [
         ("##contig=<ID=chr1,length=249250621>\n", "GRCh37"),
         ("##contig=<ID=22,length=50818468,assembly=b38>\n", "GRCh38"),
-        ("##contig=<ID=1,length=5>\n##reference=file:///ref/hg19.fa\n", "GRCh37"),
+        ("##contig=<ID=1,length=5>\n##reference=/ref/hg19.fa\n", "GRCh37"),
         ("##contig=<ID=chr1,length=248956422,assembly=hg19>\n", "GRCh38"),
         ("##contig=<ID=1,length=249250621>\n##contig=<ID=2,length=242193529>\n", None),
         ("##reference=GRCh37\n##assembly=GRCh38\n", None),

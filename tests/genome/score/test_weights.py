@@ -69,6 +69,7 @@ def test_the_name_of_a_harmonised_file_tells_its_build(write_weights: WriteWeigh
     [
         ("1 100 A G nan - - - -", NOT_A_NUMBER),
         ("1 100 A G inf - - - -", NOT_A_NUMBER),
+        ("1 100 A G -1e101 - - - -", NOT_A_NUMBER),
         ("1 100 A G heavy - - - -", NOT_A_NUMBER),
         ("1 100 A G - - - - -", NOT_A_NUMBER),
         ("1 - A G 0.5 - - - -", NO_POSITION),
@@ -169,7 +170,7 @@ def test_short_and_empty_rows_are_no_fault(tmp_path: Path) -> None:
     """Fields left out at a row's end are empty; blank lines are passed over."""
     path = tmp_path / "s.txt"
     head = "\t".join([*COLUMNS, "locus_name"])
-    path.write_bytes(f"{head}\r\n1\t1\tA\tG\t0.5\r\n\r\n1\t2\tA\r\n".encode())
+    path.write_bytes(f"\ufeff{head}\r\n1\t1\tA\tG\t0.5\r\n\r\n1\t2\tA\r\n".encode())
     score = read_weights(path)
     assert score.weights.tolist() == [0.5]
     assert dict(score.refused) == {NOT_A_NUMBER: 1}

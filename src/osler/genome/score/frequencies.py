@@ -40,7 +40,7 @@ class Frequencies:
         return {}
 
 
-def read_frequencies(path: Path, wanted: Mapping[str, Collection[int]]) -> Frequencies:
+def read_frequencies(path: Path | str, wanted: Mapping[str, Collection[int]]) -> Frequencies:
     """Read a table of frequencies, as `plink2 --freq` writes it.
 
     Parameters
@@ -53,6 +53,7 @@ def read_frequencies(path: Path, wanted: Mapping[str, Collection[int]]) -> Frequ
     InputError
         If the file lacks a column, or a frequency at such a position is no share.
     """
+    path = Path(path)
     table = read_table(path)
     columns = [table.find(names) for names in (_CHROMOSOME, _REFERENCE, _ALTERNATIVE, _FREQUENCY)]
     at = table.find(_POSITION)

@@ -35,7 +35,7 @@ class Loadings:
     values: Floats
 
 
-def read_loadings(path: Path) -> Loadings:
+def read_loadings(path: Path | str) -> Loadings:
     """Read chr_name, chr_position, effect_allele, other_allele, PC1, PC2, ….
 
     With a column `allelefrequency_effect`, genotypes are centred and scaled by it, and a missing
@@ -46,6 +46,7 @@ def read_loadings(path: Path) -> Loadings:
     InputError
         If a column is missing or a loading is no number.
     """
+    path = Path(path)
     table = read_table(path)
     numbered = {int(m[1]): n for n, c in enumerate(table.columns) if (m := _COMPONENT.fullmatch(c))}
     count = next(k for k in range(len(numbered) + 1) if k + 1 not in numbered)

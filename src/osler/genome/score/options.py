@@ -45,7 +45,7 @@ class Options:
     impute: Impute = "reference"
     dosage: Dosage = "auto"
     build: str | None = None
-    allele_frequencies: Path | None = None
+    allele_frequencies: Path | str | None = None
 
     @classmethod
     def of_words(
@@ -126,9 +126,9 @@ class ReferenceFiles:
         Column of the labels: SuperPop unless said otherwise.
     """
 
-    pcs: Path | None = None
-    labels: Path | None = None
-    target_pcs: Path | None = None
-    scores: Path | None = None
-    loadings: Path | None = None
+    pcs: Path | str | None = None
+    labels: Path | str | None = None
+    target_pcs: Path | str | None = None
+    scores: Path | str | None = None
+    loadings: Path | str | None = None
     population: str = "SuperPop"

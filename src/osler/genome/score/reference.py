@@ -59,7 +59,7 @@ class Panel:
     everybody: Components
 
 
-def read_components(path: Path) -> Components:
+def read_components(path: Path | str) -> Components:
     """Read a table with IID, PC1, PC2, ….
 
     Raises
@@ -67,6 +67,7 @@ def read_components(path: Path) -> Components:
     InputError
         If it has no such columns, no numbers in them, or a person twice.
     """
+    path = Path(path)
     table = read_table(path)
     identity = _identity(table)
     numbered = {int(m[1]): n for n, c in enumerate(table.columns) if (m := _COMPONENT.fullmatch(c))}
@@ -99,11 +100,11 @@ def read_panel(files: ReferenceFiles) -> Panel:
     InputError
         If components or labels are missing or cannot be read.
     """
-    path = files.pcs
-    if path is None:
+    if files.pcs is None:
         raise InputError(Fault("reference", "no components", "a file of them", "--reference-pcs"))
+    path = Path(files.pcs)
     everybody = read_components(path)
-    source = files.labels or _labels_beside(path)
+    source = Path(files.labels) if files.labels else _labels_beside(path)
     table = read_table(source or path)
     column = table.find((files.population, *_POPULATIONS))
     if column is None:
@@ -131,7 +132,7 @@ def read_panel(files: ReferenceFiles) -> Panel:
     return Panel(names, everybody.values[labelled], labels, everybody)
 
 
-def read_sums(path: Path, score_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+def read_sums(path: Path | str, score_ids: Sequence[str]) -> dict[str, dict[str, float]]:
     """Read sums of a panel: score to person to sum.
 
     A score of the table is one of `score_ids` if it has its name, alone or before an underscore
@@ -142,6 +143,7 @@ def read_sums(path: Path, score_ids: Sequence[str]) -> dict[str, dict[str, float
     InputError
         If a column is missing, a sum is no number, or a person is there twice for one score.
     """
+    path = Path(path)
     table = read_table(path)
     identity, column, score = _identity(table), table.find(_SUM), table.find(_SCORE)
     if column is None:

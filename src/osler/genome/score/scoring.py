@@ -29,6 +29,7 @@ from osler.genome.score.weights import ScoringFile, read_weights
 BUILD_UNKNOWN = (
     "the genotypes do not tell their genome build; the scores' own positions were taken as theirs"
 )
+SCORE_BUILD_UNKNOWN = "the score does not tell its genome build; it was taken as the genotypes'"
 BUILD_GIVEN = "the genome build was given, and the genotypes say another one"
 NO_END_MARKER = "the genotypes lack the end marker of blocked gzip: the file may have been cut"
 FEW_LOADINGS = "of the loadings were found in the genotypes; projected components are rough"
@@ -203,7 +204,10 @@ def _outcome(score: ScoringFile, build: str | None, tally: Tally, options: Optio
         match_rate=rate,
         matched=dict(tally.matched.most_common()),
         unmatched=dict(tally.unmatched.most_common()),
-        notes=tuple(_score_notes(score, tally, rate, options)),
+        notes=tuple(
+            [SCORE_BUILD_UNKNOWN] * (placement is not None and placement.build is None)
+            + _score_notes(score, tally, rate, options)
+        ),
     )
 
 

@@ -68,8 +68,8 @@ def read_table(path: Path) -> Table:
         If it cannot be read, is empty, or has rows of other lengths than its first line.
     """
     lines = [
-        line
-        for line in read_bytes(path).decode("utf-8", "replace").splitlines()
+        line.rstrip("\r")
+        for line in read_bytes(path).decode("utf-8-sig", "replace").split("\n")
         if line.strip() and not line.startswith("##")
     ]
     if len(lines) < 2:

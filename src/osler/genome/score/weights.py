@@ -24,7 +24,7 @@ from osler.genome.score import naming
 from osler.genome.score.tables import read_bytes
 
 NO_POSITION = "no position in this build"
-NOT_A_NUMBER = "weight is not a finite number"
+NOT_A_NUMBER = "weight is no number, or beyond 1e100"
 NOT_LETTERS = "effect allele is not written in A, C, G, T"
 COMBINED = "interaction, haplotype or diplotype term"
 MIXED_EFFECT = "both dominant and recessive"
@@ -41,6 +41,8 @@ _HARMONISED_NAME = re.compile(r"_hmPOS_(GRCh3[78])")
 
 ROWS_TOGETHER = 100_000
 _LONGEST_POSITION = 12
+# Sums of larger ones would overflow; no score has them.
+_LARGEST_WEIGHT = 1e100
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -182,7 +184,7 @@ def read_rows(
 
 def _parts(path: Path, content: bytes) -> tuple[dict[str, str], list[str], Iterable[list[str]]]:
     """Split a file into what it says of itself, the names of its columns, and its rows."""
-    lines = content.decode("utf-8", "replace").splitlines()
+    lines = [line.rstrip("\r") for line in content.decode("utf-8-sig", "replace").split("\n")]
     about: dict[str, str] = {}
     start = 0
     for start, line in enumerate(lines):  # noqa: B007 # the number of the first other line is kept
@@ -464,7 +466,7 @@ def _numbers(texts: list[str]) -> Floats:
         values = np.array([one or "nan" for one in texts], np.float64)
     except ValueError:
         values = np.array([_number(one) for one in texts])
-    values[~np.isfinite(values)] = np.nan
+    values[~(np.abs(values) <= _LARGEST_WEIGHT)] = np.nan
     return values
 
 
