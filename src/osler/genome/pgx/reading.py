@@ -20,7 +20,7 @@ from osler.genome.pgx.gathering import GeneGathering
 from osler.genome.pgx.nouns import GeneGenotypes
 from osler.genome.pgx.positions37 import PositionMap
 from osler.genome.pgx.sites import Sites
-from osler.genome.pgx.spelling import Repeats, meaning_of
+from osler.genome.pgx.spelling import Repeats, meanings_of
 from osler.sources.vcf import Build, Stored, Vcf, open_vcf
 from osler.sources.vcf.evidence import BUILDS, Places, build_by, evidence_of, places_in
 
@@ -104,10 +104,7 @@ def _gather(
     }
     repeats = Repeats(definitions.release)
     for record in vcf.records(sites.regions()):
-        for site in sites.met_by(record):
-            meaning = meaning_of(record, site, repeats)
-            if meaning is None:
-                continue
+        for site, meaning in meanings_of(record, sites.met_by(record), repeats):
             try:
                 genes[site.gene].add(site, record, meaning)
             except ValueError:

@@ -52,6 +52,14 @@ class Site:
         """Whether bases are replaced by as many others."""
         return any(len(one) == len(self.reference) for one in self.position.alleles[1:])
 
+    def documents(self, record: Record) -> bool:
+        """Tell whether a record is written as the definition is, with an allele that it has."""
+        return (
+            self.place == record.position
+            and self.reference == record.reference
+            and not set(self.position.alleles).isdisjoint(record.alternates)
+        )
+
     @property
     def reach(self) -> int:
         """The last place where a record that means this position may begin."""
@@ -121,7 +129,7 @@ class Sites:
                 break
             if listed[number].place <= record.end:
                 found.append(listed[number])
-        if any(one.place == record.position and one.reference == record.reference for one in found):
+        if any(one.documents(record) for one in found):
             return [one for one in found if one.end >= record.position]
         return found
 

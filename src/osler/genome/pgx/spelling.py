@@ -15,8 +15,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -100,6 +100,46 @@ def meaning_of(record: Record, site: Site, context: Context) -> Meaning | None:
         shown = f"its reference allele is {record.reference}, the definition's {site.reference}"
         return Meaning(refused=shown, weak=True)
     return None
+
+
+def meanings_of(
+    record: Record, sites: Iterable[Site], context: Context
+) -> list[tuple[Site, Meaning]]:
+    """Return what a record means for each position that it speaks of.
+
+    An insertion or deletion that is a documented allele of one position, moved to the right, is no
+    undocumented allele of another that happens to lie where it is written.
+    """
+    found = [(site, meaning_of(record, site, context)) for site in sites]
+    told = [(site, meaning) for site, meaning in found if meaning is not None]
+    if len(told) < 2:
+        return told
+    claimed = {
+        number
+        for site, meaning in told
+        for number, one in enumerate(meaning.alleles)
+        if not site.single and one in site.position.alleles and one != site.reference
+    }
+    return [
+        (site, own)
+        for site, meaning in told
+        if (own := _without(meaning, claimed, site, record)) is not None
+    ]
+
+
+def _without(meaning: Meaning, claimed: set[int], site: Site, record: Record) -> Meaning | None:
+    """Take the alleles that are another position's out of a meaning; None if nothing is left."""
+    if not site.single or not claimed or meaning.refused:
+        return meaning
+    alleles = tuple(
+        site.reference
+        if number in claimed and len(record.alleles[number]) != len(record.reference)
+        else one
+        for number, one in enumerate(meaning.alleles)
+    )
+    if all(one == site.reference for one in alleles):
+        return None
+    return replace(meaning, alleles=alleles)
 
 
 def _longer(record: Record, site: Site) -> bool:
