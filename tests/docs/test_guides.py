@@ -17,8 +17,8 @@ BLOCK = re.compile(
 FILE_NAME = re.compile(r'title="([^"]+)"')
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-# The guide from FHIR has a test of its own, which looks at what it leaves behind; the page on mappings
-# has no command to run.
+# The guide from FHIR has a test of its own, which looks at what it leaves behind; the page on
+# mappings has no command to run.
 GUIDES = [
     page
     for page in PAGES

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.knowledge.conftest import Maker
 
 from osler import Damaged, InputError, cli, knowledge
-from tests.knowledge.conftest import Maker
 
 
 @pytest.mark.parametrize("subject", ["pharmacogenomics", "tumour", "phenotype"])
