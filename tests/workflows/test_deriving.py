@@ -123,6 +123,18 @@ def test_whose_findings_a_release_changes(opening: workflows.Opening, tmp_path: 
     assert (told["action"], told["subjects"]) == ("knowledge diff", "all")
 
 
+def test_the_command_lists_whose_findings_change(
+    opening: workflows.Opening, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`osler knowledge diff --vault` prints the subjects as data, beside what changed in tables."""
+    name = newer_release(tmp_path, without="PIK3CA")
+    words = ["knowledge", "diff", "civic-2021-02-25", name, "--vault", str(opening.path)]
+    assert run([*words, "--key-file", str(opening.key_file), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["subjects"] == [1]
+    assert [one["table"] for one in told["tables"]] == ["evidence"]
+
+
 def test_a_newer_release_supersedes_all_of_the_older(
     opening: workflows.Opening, tmp_path: Path
 ) -> None:
