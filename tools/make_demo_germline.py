@@ -69,9 +69,7 @@ def records(gene: GeneDefinition) -> list[tuple[tuple[str, int], str]]:
             alleles[name].cells.get(index, reference.cells.get(index, (0,)))[0] for name in chosen
         ]
         genotype = (
-            str(pair[0])
-            if position.chromosome in ONE_COPY
-            else "/".join(map(str, sorted(pair)))
+            str(pair[0]) if position.chromosome in ONE_COPY else "/".join(map(str, sorted(pair)))
         )
         first, *others = position.alleles
         line = (

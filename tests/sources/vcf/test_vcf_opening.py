@@ -144,7 +144,7 @@ def test_a_damaged_packed_file_is_refused(vcf: Write, packing: str) -> None:
         (b"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\n", "other columns"),
         (b"\x1f\x8b\x08", "cut short"),
         (b"BCF\x02\x02 and nothing", "no readable BCF"),
-        (gzip.compress(b"not a vcf"), "no VCF"),
+        pytest.param(gzip.compress(b"not a vcf"), "no VCF", id="packed"),
     ],
 )
 def test_what_is_no_vcf_is_refused_in_one_line(
