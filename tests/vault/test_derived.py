@@ -106,6 +106,17 @@ def test_results_that_are_there_are_not_made_again(filled) -> None:
     assert vault.derivations()[0].events == 0
 
 
+def test_new_data_make_the_same_basis_another(filled) -> None:
+    """After a load the results of before are not taken for those of now, by any handle."""
+    derive(filled, [3])
+    old = filled.open()
+    filled.load(filled.people(50), "99")
+    with old.deriving("tumour", "civic-2021-02-25", BASIS) as session:
+        assert not session.already_derived
+        session.append(results([3, 50]))
+    assert derived_rows(filled.open())["subject_id"].sort().to_list() == [3, 50]
+
+
 def test_naming_what_was_never_derived_is_told(filled) -> None:
     """A subject of knowledge without results is a fault; `all` of nothing is nothing."""
     vault = filled.open()
@@ -164,7 +175,6 @@ def test_counts_and_codes_are_those_of_what_was_loaded(filled) -> None:
     vault = derive(filled, [3, 4, 5])
     assert (vault.info().events, vault.info().subjects) == (before.events, before.subjects)
     assert vault.codes().equals(codes)
-    assert vault.content_digest == filled.open().content_digest
 
 
 def test_erasure_takes_the_derived_results_too(filled) -> None:

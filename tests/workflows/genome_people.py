@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from osler import knowledge
@@ -37,14 +38,26 @@ def vault_of(folder: Path, *people: PatientBuilder, shards: int = 2) -> Opening:
 
 def newer_release(folder: Path, *, without: str) -> str:
     """Install a later release about tumours that says nothing of one gene; return its name."""
-    shipped = knowledge.get("civic-2021-02-25")
-    name = "civic-2026-01-01"
+
+    def less(text: str) -> str:
+        lines = text.splitlines(keepends=True)
+        return "".join(line for line in lines if not line.startswith(f"{without}\t"))
+
+    return changed_release(folder, "civic-2021-02-25", "evidence", less)
+
+
+def changed_release(folder: Path, old: str, table: str, change: Callable[[str], str]) -> str:
+    """Install a later release in which one table is another; return its name."""
+    shipped = knowledge.get(old)
+    name = f"{old.partition('-')[0]}-2026-01-01"
     copy = folder / name
     shutil.copytree(shipped.folder, copy)
-    evidence = copy / "evidence.tsv.gz"
-    lines = gzip.decompress(evidence.read_bytes()).decode().splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(f"{without}\t")]
-    evidence.write_bytes(gzip.compress("".join(kept).encode()))
+    file = copy / shipped.table(table).file
+    packed = file.suffix == ".gz"
+    content = gzip.decompress(file.read_bytes()) if packed else file.read_bytes()
+    changed = change(content.decode()).encode()
+    assert changed != content
+    file.write_bytes(gzip.compress(changed) if packed else changed)
     listed = json.loads((copy / "release.json").read_text("utf-8"))
     listed |= {"name": name, "date": "2026-01-01"}
     (copy / "release.json").write_text(json.dumps(listed), "utf-8")

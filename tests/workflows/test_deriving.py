@@ -244,7 +244,7 @@ def test_workers_make_the_interpreter_themselves(opening: workflows.Opening) -> 
     """What a worker of another process concludes is what this process does."""
     plan = landing.Plan("tumour", "civic-2021-02-25")
     vault = opening.open()
-    with vault.deriving("tumour", plan.release, plan.basis(vault)) as session:
+    with vault.deriving("tumour", plan.release, plan.basis()) as session:
         here = [
             plan.interpreter(vault).of_shard(vault, shard).events() for shard in vault.shard_ids()
         ]

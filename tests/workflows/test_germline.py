@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.workflows.genome_people import vault_of
+from tests.workflows.genome_people import changed_release, vault_of
 
 from osler import workflows
 from osler.genome.pgx.definitions import Definitions
+from osler.knowledge import get
 from osler.sources import LoadReport
 from osler.testing import DAY_ZERO, PatientBuilder, patient
 from osler.workflows.genome import landing
@@ -191,6 +192,18 @@ def test_inherited_variants_are_no_tumour(tmp_path: Path, vcf: bytes) -> None:
     from osler.genome.somatic import load
 
     assert TumourReader(load(), {}).read(events) is NOT_SEQUENCED
+
+
+def test_whose_advice_a_release_changes(tmp_path: Path, vcf: bytes) -> None:
+    """A guideline in other words changes what is said of those whom it concerns, and of no other."""
+    people = (patient(subject_id=7, born=1970), patient(subject_id=8, born=1970))
+    opening = loaded(tmp_path, vcf, *people)
+    table = next(one for one in get("cpic-2025-11-05").names("guidelines/") if "clopidogrel" in one)
+    name = changed_release(
+        tmp_path, "cpic-2025-11-05", table, lambda text: text.replace("Avoid", "Shun")
+    )
+    assert workflows.changed_subjects(opening, "cpic-2025-11-05", name) == [7]
+    assert workflows.changed_subjects(opening, name, name) == []
 
 
 def test_the_file_reported_last_is_read() -> None:

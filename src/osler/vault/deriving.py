@@ -6,6 +6,7 @@ results of one release, never some of two.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from contextlib import suppress
@@ -33,7 +34,8 @@ class Deriving:
     Attributes
     ----------
     already_derived
-        The vault holds the results of this very basis; nothing need be appended.
+        The vault holds the results of this very basis and these very data; nothing need be
+        appended.
     about
         Subject of knowledge.
     act_number
@@ -53,15 +55,17 @@ class Deriving:
         if faults:
             raise InputError(faults)
         self._store, self._actor = store, actor
-        self._derivation = Derivation(about, release, basis, store.manifest.generation)
+        manifest = store.manifest
+        whole = hashlib.sha256(f"{basis}\n{manifest.content_digest}".encode()).hexdigest()
+        self._derivation = Derivation(about, release, whole, manifest.generation)
         self._known = tables.read_subjects(store)["subject_id"]
         self._touched: list[pl.Series] = []
         self._made: list[NewFile] = []
         self._committing = self._committed = False
         self.about = about
         self.already_derived = any(
-            (one.about, one.release, one.basis) == (about, release, basis)
-            for one in store.manifest.derivations
+            (one.about, one.release, one.basis) == (about, release, whole)
+            for one in manifest.derivations
         )
 
     def append(self, events: pl.DataFrame) -> int:

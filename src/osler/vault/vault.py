@@ -264,11 +264,6 @@ class Vault:
         """Return what osler derived of everyone here: about what, by which release, from what."""
         return list(self._store.manifest.derivations)
 
-    @property
-    def content_digest(self) -> str:
-        """Sha256 over all that was loaded; what was derived from it does not count."""
-        return self._store.manifest.content_digest
-
     def shard_ids(self) -> list[int]:
         """Return the numbers of all shards, also of empty ones."""
         return list(range(self._store.manifest.shards))
@@ -439,7 +434,8 @@ class Vault:
         release
             Name of the release of knowledge.
         basis
-            Digest of all that the results depend on, by which they are known again.
+            Digest of all that the results depend on beside what was loaded, by which they are known
+            again.
         """
         with self._store.writing():
             derivation = Deriving(self._store, self._actor, about, release, basis)

@@ -158,7 +158,7 @@ class DrugInterpreter:
         self, vault: Vault, subject_id: int, events: pl.DataFrame, names: Sequence[str]
     ) -> SubjectResult | str:
         """Read one subject's germline file, or say why nothing is said."""
-        from osler.genome.pgx import codes, findings
+        from osler.genome.pgx.findings import codes, findings
 
         try:
             found = self.reader.read(vault, subject_id, events, names)

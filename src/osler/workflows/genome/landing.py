@@ -76,11 +76,10 @@ class Plan:
         """Make the interpreter."""
         return interpreter_of(self.about, knowledge.get(self.release), vault, cancer=self.cancer)
 
-    def basis(self, vault: Vault) -> str:
-        """Return the digest of all that the results depend on."""
+    def basis(self) -> str:
+        """Return the digest of all that the results depend on beside the data."""
         return digest_of(
             {
-                "content": vault.content_digest,
                 "release": knowledge.get(self.release).sha256,
                 "cancer": self.cancer,
                 "software": osler.__version__,
@@ -163,7 +162,7 @@ def check_what(what: Sequence[str]) -> None:
 def _derive_one(vault: Vault, plan: Plan, opening: Opening, engine: str) -> Derived:
     skipped: Counter[str] = Counter()
     events = subjects = 0
-    with vault.deriving(plan.about, plan.release, plan.basis(vault)) as session:
+    with vault.deriving(plan.about, plan.release, plan.basis()) as session:
         if session.already_derived:
             known = next(one for one in vault.derivations() if one.about == plan.about)
             return Derived(plan.about, plan.release, known.subjects, known.events, {}, True)
