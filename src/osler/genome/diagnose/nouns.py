@@ -1,0 +1,205 @@
+"""The nouns of a diagnosis: candidates, the reasons for each, and what would tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from osler.genome.diagnose.acmg import Classification
+
+
+@dataclass(frozen=True)
+class TermRatio:
+    """How far one finding speaks for a disease.
+
+    Attributes
+    ----------
+    hpo, name
+        The term of the release; `given` is the id in the packet where that is another one.
+    log_lr
+        Natural logarithm of the likelihood ratio against the mean disease, as it is added up.
+    excluded
+        Whether the finding is one that was looked for and is not there.
+    how
+        Why it counts as it does.
+    """
+
+    hpo: str
+    name: str
+    log_lr: float
+    excluded: bool
+    how: str
+    given: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a candidate's `terms`."""
+        told: dict[str, Any] = {"hpo": self.hpo, "log_lr": self.log_lr, "name": self.name}
+        told |= {"excluded": self.excluded, "how": self.how}
+        return told | ({"given": self.given} if self.given else {})
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of the patient in a gene of a candidate.
+
+    Attributes
+    ----------
+    variant
+        `chromosome-position-reference-alternate`, with the build.
+    copies
+        How many copies of the gene carry it.
+    consequence
+        Sequence Ontology terms of the file's annotation, the most severe transcript.
+    """
+
+    variant: str
+    gene: str
+    copies: int
+    consequence: tuple[str, ...]
+    hgvs: str | None
+    classification: Classification
+    clinvar: str | None = None
+    frequency: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a genotype's `variants`."""
+        return {
+            "variant": self.variant,
+            "gene": self.gene,
+            "copies": self.copies,
+            "consequence": list(self.consequence),
+            "hgvs": self.hgvs,
+            "clinvar": self.clinvar,
+            "gnomad_frequency": self.frequency,
+            "acmg": self.classification.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class GenotypeEvidence:
+    """What the variants of a candidate's gene say, given its mode of inheritance."""
+
+    gene: str
+    inheritance: str
+    log_lr: float
+    alleles: float
+    expected_alleles: int
+    background_alleles: float
+    how: str
+    variants: tuple[Variant, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a candidate's `genotype`."""
+        return {
+            "gene": self.gene,
+            "inheritance": self.inheritance,
+            "log_lr": self.log_lr,
+            "alleles": self.alleles,
+            "expected_alleles": self.expected_alleles,
+            "background_alleles": self.background_alleles,
+            "how": self.how,
+            "variants": [one.to_json() for one in self.variants],
+        }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A disease in the ranking.
+
+    `log_prior` and the `log_lr` of its terms (and genotype) add up to the logarithm of its
+    posterior plus the diagnosis' `log_evidence`.
+    """
+
+    disease: str
+    name: str
+    posterior: float
+    log_prior: float
+    terms: tuple[TermRatio, ...]
+    genes: tuple[str, ...] = ()
+    genotype: GenotypeEvidence | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a case's `ranking`."""
+        told: dict[str, Any] = {
+            "disease": self.disease,
+            "name": self.name,
+            "posterior": self.posterior,
+            "log_prior": self.log_prior,
+            "terms": [one.to_json() for one in self.terms],
+            "genes": list(self.genes),
+        }
+        return told | ({"genotype": self.genotype.to_json()} if self.genotype else {})
+
+
+@dataclass(frozen=True)
+class TellingSign:
+    """A sign not yet looked at that would tell the leading candidates apart.
+
+    Attributes
+    ----------
+    bits
+        Expected information on which of the leading candidates it is.
+    for_, against
+        Candidates that expect it, and that do not.
+    """
+
+    hpo: str
+    name: str
+    bits: float
+    for_: tuple[str, ...]
+    against: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of a case's `telling_signs`."""
+        return {
+            "hpo": self.hpo,
+            "name": self.name,
+            "bits": self.bits,
+            "for": list(self.for_),
+            "against": list(self.against),
+        }
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The ranking of all diseases for one patient, its best candidates in full.
+
+    Attributes
+    ----------
+    ranking
+        Best first; as many as were asked for.
+    none_of_these
+        Posterior that it is none of the ranked diseases; None where nothing could be ranked.
+    rest
+        Posterior of the ranked diseases that are not shown, together.
+    ranked_diseases
+        How many were ranked.
+    annotations_left_out
+        Rows left out because they were curated from the case's own publications.
+    """
+
+    id: str
+    ranking: tuple[Candidate, ...]
+    none_of_these: float | None
+    rest: float
+    log_evidence: float | None
+    ranked_diseases: int
+    annotations_left_out: int = 0
+    telling_signs: tuple[TellingSign, ...] = ()
+    notes: tuple[str, ...] = ()
+    knowledge: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `cases` in `diagnosis.json`."""
+        return {
+            "id": self.id,
+            "ranking": [one.to_json() for one in self.ranking],
+            "none_of_these": self.none_of_these,
+            "rest": self.rest,
+            "log_evidence": self.log_evidence,
+            "ranked_diseases": self.ranked_diseases,
+            "annotations_left_out": self.annotations_left_out,
+            "telling_signs": [one.to_json() for one in self.telling_signs],
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,306 @@
+"""Ranking all diseases for a patient's findings, with a posterior and the reasons for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from osler import knowledge
+from osler.errors import Fault, InputError
+from osler.genome.diagnose.annotations import read_annotations
+from osler.genome.diagnose.nouns import Candidate, Diagnosis, GenotypeEvidence, TermRatio
+from osler.genome.diagnose.ontology import Ontology, read_ontology
+from osler.genome.diagnose.phenopacket import Phenopacket, read_packet
+from osler.genome.diagnose.profiles import Floats, Library, Places
+from osler.genome.diagnose.scoring import Scorer, Scores
+from osler.genome.diagnose.telling import telling_signs
+from osler.genome.diagnose.weights import DEFAULT, Weights
+
+if TYPE_CHECKING:
+
+    from osler.knowledge import Release
+
+SUBJECT = "phenotype"
+MOST_SHOWN = 50
+NOTHING_TO_RANK_BY = "no finding that the ontology knows: nothing to rank by"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A patient's findings as terms of the release.
+
+    Attributes
+    ----------
+    observed, excluded
+        Indices of terms, each once, with the id given where it is another one.
+    notes
+        What was mapped, left out or contradictory.
+    """
+
+    observed: tuple[int, ...]
+    excluded: tuple[int, ...]
+    given: Mapping[int, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One case on its way to a diagnosis."""
+
+    findings: Findings
+    scores: Scores
+    log_prior: Floats
+    genotype: Mapping[int, GenotypeEvidence] = field(default_factory=dict)
+
+
+class Engine:
+    """Ranks diseases by the ontology and annotations of one release.
+
+    Parameters
+    ----------
+    weights
+        Those shipped by default.
+    """
+
+    def __init__(self, release: Release, weights: Weights = DEFAULT) -> None:
+        self.release = release
+        self.weights = weights
+        self.ontology: Ontology = read_ontology(release.read("ontology"))
+        self.annotations = read_annotations(
+            release.read("annotations"), release.read("genes_to_phenotype"), self.ontology
+        )
+        self.library = Library(self.ontology, self.annotations, weights)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The scorer of all profiles."""
+        return Scorer(self.library)
+
+    def findings(self, packet: Phenopacket) -> Findings:
+        """Return a packet's findings as terms: mapped, without doubles and contradictions."""
+        return findings_of(packet, self.ontology)
+
+    def rank(
+        self,
+        packet: Phenopacket,
+        *,
+        exclude_own_publications: bool = False,
+        top: int = MOST_SHOWN,
+        genotype: Mapping[int, GenotypeEvidence] | None = None,
+    ) -> Diagnosis:
+        """Rank all diseases for one patient.
+
+        Parameters
+        ----------
+        exclude_own_publications
+            Leave out annotations that were curated from the packet's own publications.
+        top
+            How many candidates to show in full.
+        genotype
+            What the patient's variants say of each disease, by its index.
+        """
+        found = self.findings(packet)
+        left_out = self.annotations.rows_of(packet.publications if exclude_own_publications else ())
+        knows = {"release": self.release.name, "sha256": self.release.sha256}
+        if not found.observed and not found.excluded and genotype is None:
+            notes = (*found.notes, NOTHING_TO_RANK_BY)
+            return Diagnosis(
+                packet.id, (), None, 0.0, None, 0, len(left_out), notes=notes, knowledge=knows
+            )
+        scores = self.scorer.score(found.observed, found.excluded, left_out)
+        prior = self.scorer.log_prior(left_out)
+        case = _Case(found, scores, prior, genotype or {})
+        logs = self._log_weights(case)
+        ranking, none, evidence = self._candidates(case, logs, top)
+        order = [self.annotations.index[one.disease] for one in ranking]
+        signs = telling_signs(
+            self.scorer, order, [one.posterior for one in ranking], found, left_out
+        )
+        shown = sum(one.posterior for one in ranking)
+        return Diagnosis(
+            id=packet.id,
+            ranking=ranking,
+            none_of_these=none,
+            rest=max(0.0, 1.0 - none - shown),
+            log_evidence=evidence,
+            ranked_diseases=self.library.n_diseases,
+            annotations_left_out=len(left_out),
+            telling_signs=signs,
+            notes=found.notes,
+            knowledge=knows,
+        )
+
+    def log_weights(self, packet: Phenopacket, *, exclude_own_publications: bool) -> Floats:
+        """Return prior plus log likelihood ratios of every ranked disease, shape (diseases,)."""
+        found = self.findings(packet)
+        left_out = self.annotations.rows_of(packet.publications if exclude_own_publications else ())
+        scores = self.scorer.score(found.observed, found.excluded, left_out)
+        return self._log_weights(_Case(found, scores, self.scorer.log_prior(left_out)))
+
+    def _log_weights(self, case: _Case) -> Floats:
+        whole: Floats = case.log_prior + self.weights.temper * case.scores.total
+        for disease, evidence in case.genotype.items():
+            whole[disease] += evidence.log_lr
+        return whole
+
+    def _candidates(
+        self, case: _Case, logs: Floats, top: int
+    ) -> tuple[tuple[Candidate, ...], float, float]:
+        """Return the best candidates, the posterior of none, and the log of the evidence."""
+        highest = max(float(logs.max()), self.weights.none)
+        whole = np.exp(logs - highest).sum() + np.exp(self.weights.none - highest)
+        evidence = highest + float(np.log(whole))
+        # Ties go by the index, which is the order of OMIM's numbers: the same on every machine.
+        order = np.argsort(-logs, kind="stable")[:top]
+        ranking = tuple(
+            self._candidate(case, int(one), float(np.exp(logs[one] - evidence))) for one in order
+        )
+        return ranking, float(np.exp(self.weights.none - evidence)), evidence
+
+    def _candidate(self, case: _Case, disease: int, posterior: float) -> Candidate:
+        told = self.annotations
+        return Candidate(
+            disease=told.diseases[disease],
+            name=told.names[disease],
+            posterior=posterior,
+            log_prior=float(case.log_prior[disease]),
+            terms=self._terms(case, disease),
+            genes=told.genes.get(disease, ()),
+            genotype=case.genotype.get(disease),
+        )
+
+    def _terms(self, case: _Case, disease: int) -> tuple[TermRatio, ...]:
+        found, scores, temper = case.findings, case.scores, self.weights.temper
+        listed = []
+        for place, term in enumerate(found.observed):
+            ratio = temper * float(scores.observed[place, disease])
+            exact = bool(scores.exact[place, disease])
+            how = "in the profile" if exact else "by a more general term or not at all"
+            if scores.implied[place]:
+                how = "implied by another finding"
+            listed.append(self._term(found, term, ratio, False, how))
+        for place, term in enumerate(found.excluded):
+            ratio = temper * float(scores.excluded[place, disease])
+            listed.append(self._term(found, term, ratio, True, "looked for and not there"))
+        return tuple(listed)
+
+    def _term(
+        self, found: Findings, term: int, ratio: float, excluded: bool, how: str
+    ) -> TermRatio:
+        return TermRatio(
+            self.ontology.ids[term],
+            self.ontology.names[term],
+            ratio,
+            excluded,
+            how,
+            found.given.get(term),
+        )
+
+
+def rank(
+    phenopacket: Phenopacket | Mapping[str, Any],
+    release: Release | None = None,
+    *,
+    exclude_own_publications: bool = False,
+    top: int = MOST_SHOWN,
+    genotype: Mapping[int, GenotypeEvidence] | None = None,
+) -> Diagnosis:
+    """Rank all OMIM diseases for one patient's findings.
+
+    Parameters
+    ----------
+    phenopacket
+        A packet, or the JSON object of one (GA4GH Phenopacket v2).
+    release
+        By default the newest about phenotypes.
+    exclude_own_publications
+        Leave out annotations curated from the packet's own publications (its
+        `metaData.externalReferences`), for a fair benchmark.
+    top
+        How many candidates to show in full.
+    genotype
+        What the patient's variants say of each disease, by its index.
+
+    Raises
+    ------
+    InputError
+        If it is no packet.
+
+    References
+    ----------
+    Robinson et al. 2020, Am J Hum Genet 107:403-417, doi:10.1016/j.ajhg.2020.06.021.
+    """
+    if not isinstance(phenopacket, Phenopacket):
+        try:
+            phenopacket = read_packet(phenopacket)
+        except ValueError as error:
+            raise InputError(Fault("the phenopacket", str(error), "a Phenopacket")) from error
+    return load(release).rank(
+        phenopacket,
+        exclude_own_publications=exclude_own_publications,
+        top=top,
+        genotype=genotype,
+    )
+
+
+def load(release: Release | None = None) -> Engine:
+    """Return the engine of a release, by default the newest; kept for the next call."""
+    return _engine(release or knowledge.current(SUBJECT))
+
+
+@lru_cache(maxsize=2)
+def _engine(release: Release) -> Engine:
+    return Engine(release)
+
+
+def findings_of(packet: Phenopacket, ontology: Ontology) -> Findings:
+    """Return a packet's findings as terms of the ontology.
+
+    An id that was replaced is mapped. A term that is both present and excluded counts as present,
+    and an excluded term that a present one is a kind of is left out; notes say so.
+    """
+    notes: dict[str, int] = {}
+    given: dict[int, str] = {}
+    observed = _resolved(packet.present, ontology, given, notes)
+    above = {int(one) for term in observed for one in ontology.ancestors_of(term)}
+    excluded = []
+    for term in _resolved(packet.excluded, ontology, given, notes):
+        if term in above:
+            _count(notes, "excluded findings that a present one contradicts, left out")
+        else:
+            excluded.append(term)
+    told = tuple(f"{count} {what}" for what, count in notes.items())
+    return Findings(tuple(observed), tuple(excluded), given, told)
+
+
+def _resolved(
+    ids: Sequence[str], ontology: Ontology, given: dict[int, str], notes: dict[str, int]
+) -> list[int]:
+    found: dict[int, None] = {}
+    for one in ids:
+        resolved = ontology.resolve(one)
+        if resolved.term is None:
+            _count(notes, f"terms left out: {resolved.standing}")
+        elif resolved.term == 0:
+            _count(notes, "terms that say no more than 'abnormal', left out")
+        elif resolved.term in found:
+            _count(notes, "findings told twice, counted once")
+        else:
+            found[resolved.term] = None
+            if resolved.standing == "renamed":
+                given[resolved.term] = one
+                _count(notes, "terms under an older id, mapped to the current one")
+    return list(found)
+
+
+def _count(notes: dict[str, int], what: str) -> None:
+    notes[what] = notes.get(what, 0) + 1
+
+
+def rows_left_out(engine: Engine, packet: Phenopacket) -> Places:
+    """Return the rows of the annotations that a packet's own publications have a part in."""
+    return engine.annotations.rows_of(packet.publications)
