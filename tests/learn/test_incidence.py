@@ -12,6 +12,7 @@ from osler.learn.incidence import Hazards, baseline, null_incidence
 from osler.learn.outcome import SurvivalOutcome
 
 hazard = st.floats(0, 5)
+ONCE = np.ones((2, 6), dtype=np.int64)
 
 
 @settings(max_examples=50, deadline=None)
@@ -21,7 +22,7 @@ hazard = st.floats(0, 5)
 )
 def test_incidences_are_probabilities(jumps, eta):
     """Whatever the hazards, incidences rise, stay in [0, 1] and sum with survival to one."""
-    hazards = Hazards(np.arange(6.0), jumps, np.repeat([[0, 0, 0, 1, 1, 1]], 2, axis=0))
+    hazards = Hazards(np.arange(6.0), jumps, np.repeat([[0, 0, 0, 1, 1, 1]], 2, axis=0), ONCE)
     curves = hazards.incidence(eta, np.linspace(0, 8, 17))
     assert (curves[:, :, 0] == 0).all()
     assert (np.diff(curves, axis=2) >= -1e-12).all()
@@ -85,7 +86,7 @@ def test_slopes_are_derivatives():
     """Slopes by every cause and period agree with differences of the incidence."""
     rng = np.random.default_rng(0)
     period = np.array([[0, 0, 1, 1, 2], [0, 0, 0, 0, 0]])
-    hazards = Hazards(np.arange(1.0, 6.0), rng.random((2, 5)) * 0.3, period)
+    hazards = Hazards(np.arange(1.0, 6.0), rng.random((2, 5)) * 0.3, period, ONCE[:, :5])
     eta = rng.normal(size=(4, 2, 3))
     slope = hazards.slope(eta, 4.5, cause=1)
     for cause in range(2):
@@ -110,3 +111,23 @@ def test_many_times_are_thinned(monkeypatch):
     np.testing.assert_allclose(
         thin.incidence(eta, times), whole.incidence(eta, times), atol=1 / 200
     )
+
+
+def test_mean_incidence_is_over_the_middle_of_the_events():
+    """It averages the curve over event times, each as often as events, without both tenths."""
+    events = np.array([[1, 4, 3, 1, 1]])
+    hazards = Hazards(np.arange(1.0, 6.0), np.full((1, 5), 0.2), np.zeros((1, 5), int), events)
+    eta = np.random.default_rng(0).normal(size=(7, 1, 1))
+    curves = hazards.incidence(eta, hazards.times)[:, 0]
+    np.testing.assert_allclose(
+        hazards.mean_incidence(eta, 1), curves @ np.array([0.0, 4, 3, 1, 0]) / 8
+    )
+    np.testing.assert_allclose(hazards.mean_incidence(eta), hazards.mean_incidence(eta, 1))
+
+
+def test_mean_incidence_of_a_cause_without_events():
+    """A cause that never happened has a mean incidence of zero for all."""
+    events = np.array([[2, 2], [0, 0]])
+    jumps = np.array([[0.1, 0.1], [0.0, 0.0]])
+    hazards = Hazards(np.array([1.0, 2.0]), jumps, np.zeros((2, 2), int), events)
+    assert not hazards.mean_incidence(np.zeros((3, 2, 1)), 2).any()

@@ -15,6 +15,7 @@ from osler.learn.losses import Bools, Floats, Loss, level_of
 CHUNK = 20
 MOST_ROUNDS = 600
 PATIENCE = 3
+ROWS_FOR_DEEPER_TREES = 2000
 SINGLE_THREAD_CELLS = 20_000_000  # threads that wait for each other cost more below this
 
 
@@ -69,10 +70,12 @@ def settings_for(rows: int, columns: int) -> tuple[TreeSettings, ...]:
     share = float(np.clip(10.0 / max(columns, 1), 0.1, 0.3)) if columns > 10 else 0.5
     if rows < 20_000:
         least = max(3, min(20, rows // 20))
-        return (
+        shallow = (
             TreeSettings(0.05, 8, 3, least, share),
             TreeSettings(0.05, 4, 2, least, share),
         )
+        deeper = (TreeSettings(0.05, 16, 5, 2 * least, share),)
+        return shallow + deeper if rows >= ROWS_FOR_DEEPER_TREES else shallow
     return (TreeSettings(0.1, 31, 8, 100, max(share, 0.3)),)
 
 

@@ -12,6 +12,7 @@ from osler.learn.outcome import SurvivalOutcome
 
 MOST_TIMES = 1000
 ROWS_AT_ONCE = 1024
+LEFT_OUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class Hazards:
         Cumulative-hazard increments at a predictor of 0.
     period : shape (causes, g)
         Which of a cause's predictors holds at each time; all 0 under proportional hazards.
+    events : shape (causes, g)
+        How many events of each cause the jumps stand for.
     """
 
     times: Floats
     jumps: Floats
     period: Ints
+    events: Ints
 
     @property
     def causes(self) -> int:
@@ -113,24 +117,31 @@ class Hazards:
         effect[:, cause - 1] += rates[:, cause - 1] * before * lost
         return effect
 
-    def time_lost(self, eta: Floats, until: float, cause: int | None = None) -> Floats:
-        """Return the expected time lost by `until`, shape (n,).
+    def mean_incidence(self, eta: Floats, cause: int | None = None) -> Floats:
+        """Return the incidence averaged over the times at which events happened, shape (n,).
 
-        To any event, or to one cause (the area under its incidence). If no event happened by
-        then, the first event time takes its place.
-
-        References
-        ----------
-        Andersen 2013, Statistics in Medicine 32:5278-5285.
+        Of any event, or of one cause; the first and last tenth of the events are left out, as
+        few are at risk or few have had it there. It is between 0 and 1.
         """
-        steps = max(int(np.searchsorted(self.times, until)), 1)
-        width = np.diff(self.times[:steps], append=max(until, self.times[0] + 1e-9))
-        lost = np.empty(len(eta))
+        events = self.events if cause is None else self.events[[cause - 1]]
+        weight = _middle(events.sum(axis=0))
+        steps = int(np.flatnonzero(weight)[-1]) + 1
+        mean = np.empty(len(eta))
         for part in _parts(len(eta)):
             curves = self._curves(eta[part], steps)[:, :, 1:]
             chosen = curves.sum(axis=1) if cause is None else curves[:, cause - 1]
-            lost[part] = chosen @ width
-        return lost
+            mean[part] = chosen @ weight[:steps]
+        return mean
+
+
+def _middle(events: Ints) -> Floats:
+    """Return the events' share at each time, of those between the first and the last tenth."""
+    if not events.any():
+        return np.full(len(events), 1.0 / len(events))
+    upto = np.cumsum(events)
+    low, high = LEFT_OUT * upto[-1], (1 - LEFT_OUT) * upto[-1]
+    inside = np.clip(upto, low, high) - np.clip(upto - events, low, high)
+    return np.asarray(inside / inside.sum())
 
 
 def _parts(rows: int) -> Iterator[slice]:
@@ -175,16 +186,18 @@ def baseline(outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[Floats]) -> H
     loss = CoxLoss(outcome.time, outcome.event > 0, outcome.entry)
     times = loss.event_times
     jumps = np.zeros((eta.shape[1], len(times)))
+    events = np.zeros(jumps.shape, dtype=np.int64)
     period = np.stack([np.searchsorted(cut, times, side="left") for cut in cuts])
     for cause in range(eta.shape[1]):
         happened = outcome.event == cause + 1
         slots = np.searchsorted(times, outcome.time[happened])
-        share = np.bincount(slots, minlength=len(times)) / loss.deaths
+        events[cause] = np.bincount(slots, minlength=len(times))
+        share = events[cause] / loss.deaths
         for now in np.unique(period[cause]):
             weight = np.exp(np.clip(eta[:, cause, now], -ETA_LIMIT, ETA_LIMIT))
             held = period[cause] == now
             jumps[cause, held] = (share * loss.exposure(weight))[held]
-    return _thinned(Hazards(times, jumps, period), loss.deaths)
+    return _thinned(Hazards(times, jumps, period, events), loss.deaths)
 
 
 def _thinned(hazards: Hazards, deaths: Ints) -> Hazards:
@@ -201,6 +214,7 @@ def _thinned(hazards: Hazards, deaths: Ints) -> Hazards:
         hazards.times[ends],
         np.add.reduceat(hazards.jumps, starts, axis=1),
         hazards.period[:, ends],
+        np.add.reduceat(hazards.events, starts, axis=1),
     )
 
 

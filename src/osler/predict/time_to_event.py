@@ -31,7 +31,7 @@ KIND = "time-to-event"
 FEWEST_ROWS = 10
 FEWEST_EVENTS = 5
 FEWEST_EVENTS_FOR_A_SCORE = 10
-SHARE_FOLLOWED = 0.1
+HAZARDS = ("times", "jumps", "period", "events")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,6 @@ class _Fitted:
         Events of each cause in the training rows.
     horizon
         Time at which risks are explained unless another is asked for.
-    ranked_until
-        Time up to which lost time ranks people.
     """
 
     encoding: Encoding
@@ -55,7 +53,6 @@ class _Fitted:
     hazards: Hazards
     events: tuple[int, ...]
     horizon: float
-    ranked_until: float
 
     def eta(self, designs: Designs) -> Floats:
         eta = np.zeros((designs.rows, *self.shape))
@@ -171,9 +168,8 @@ class TimeToEvent(Parameters):
             encoding,
             scores,
             hazards,
-            tuple(int(np.sum(outcome.event == k + 1)) for k in range(outcome.causes)),
+            tuple(int(n) for n in hazards.events.sum(axis=1)),
             float(np.median(happened)) if self.horizon is None else float(self.horizon),
-            float(np.quantile(outcome.time, 1 - SHARE_FOLLOWED)),
         )
         self._fit_notes, self._call_notes = tuple(notes), ()
         return self
@@ -260,13 +256,13 @@ class TimeToEvent(Parameters):
     def predict_risk(self, X: Any, cause: int | None = None) -> Floats:
         """Return a score by which rows rank, higher is sooner, shape (n,).
 
-        It is the expected time lost, to any event or to one cause, up to the time to which a
-        tenth of the rows learned from were followed: further out the few who are left decide.
+        It is the chance that the event (any, or one cause) has happened, averaged over the times
+        at which events happened among the rows learned from, without their first and last tenth.
         """
         model = self._ready()
         if cause is not None:
             self._check_cause(cause)
-        return model.hazards.time_lost(model.eta(self._align(X)), model.ranked_until, cause)
+        return model.hazards.mean_incidence(model.eta(self._align(X)), cause)
 
     def predict_interval(
         self, X: Any, times: Any, cause: int = 1, level: float = 0.95
@@ -343,14 +339,9 @@ class TimeToEvent(Parameters):
                 "encoding": model.encoding.to_json(),
                 "events": list(model.events),
                 "horizon": model.horizon,
-                "ranked_until": model.ranked_until,
                 "notes": list(self._fit_notes),
             },
-            {
-                "times": model.hazards.times,
-                "jumps": model.hazards.jumps,
-                "period": model.hazards.period,
-            },
+            {name: getattr(model.hazards, name) for name in HAZARDS},
         )
         for cause, score in enumerate(model.scores):
             if score is not None:
@@ -373,7 +364,7 @@ class TimeToEvent(Parameters):
             spec = stored.spec
             model = cls(**spec["settings"])
             encoding = Encoding.from_json(spec["encoding"])
-            hazards = Hazards(*(stored.arrays[name] for name in ("times", "jumps", "period")))
+            hazards = Hazards(*(stored.arrays[name] for name in HAZARDS))
             names = [f"cause{cause}" for cause in range(1, hazards.causes + 1)]
             scores = tuple(
                 get_timed(stored, name, encoding) if name in spec else None for name in names
@@ -385,7 +376,6 @@ class TimeToEvent(Parameters):
                 hazards,
                 events,
                 float(spec["horizon"]),
-                float(spec["ranked_until"]),
             )
             model._fit_notes = tuple(str(note) for note in spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
