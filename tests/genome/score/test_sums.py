@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -247,3 +248,19 @@ def test_a_dot_product_in_float64_is_met(write_vcf: WriteVcf, write_weights: Wri
     )
     expected = weights @ np.where(reference[:, None], 2 - copies, copies)
     np.testing.assert_allclose(sums_of(vcf, table), expected, rtol=0, atol=1e-9)
+
+
+def test_what_is_written_is_what_is_returned(
+    tmp_path: Path, write_vcf: WriteVcf, write_weights: WriteWeights
+) -> None:
+    """The file holds the very numbers of `to_json`, odd names and refused scores included."""
+    people = ['A"\\', "é中", "0/1"]
+    vcf = write_vcf(["1 10 A G GT 0/1 1/1 ./.", "1 20 A G GT 1/1 0/0 0/0"], people)
+    first = write_weights(["1 10 G A 0.1", "1 20 G A -3e-7"], name="a.txt")
+    second = write_weights(["1 20 G A 5", "1 30 A G 5"], name="b.txt")
+    result = score(vcf, [first, second])
+    path = tmp_path / "scores.json"
+    with path.open("w", encoding="utf-8") as stream:
+        result.write(stream)
+    assert json.loads(path.read_text("utf-8")) == result.to_json()
+    assert [row["sample"] for row in result.rows()] == [name for name in people for _ in range(2)]

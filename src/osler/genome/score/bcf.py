@@ -15,20 +15,10 @@ from osler import extras
 from osler.errors import Fault, InputError
 from osler.genome.score import naming
 from osler.genome.score.calls import Dosages, HardCalls, tidy
-from osler.genome.score.text import Text
 from osler.genome.score.totals import Totals
 from osler.genome.score.vcf import Answerer, Header, build_of, check_samples, site_of
 
-BCF = b"BCF"
 _HASHED_BYTES = 1 << 20
-
-
-def is_bcf(path: Path) -> bool:
-    """Tell whether a file, compressed or not, is a BCF."""
-    try:
-        return next(Text(path).chunks(), b"").startswith(BCF)
-    except InputError:
-        return False
 
 
 class Bcf:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from osler.genome.score.frequencies import ByAllele, Frequencies
-from osler.genome.score.loadings import Loadings
 from osler.genome.score.matching import Hit, Rules, Site, Wanted
 from osler.genome.score.totals import Term
 from osler.genome.score.weights import Placement, ScoringFile
+
+if TYPE_CHECKING:
+    from osler.genome.score.frequencies import ByAllele, Frequencies
+    from osler.genome.score.loadings import Loadings
 
 LATER_RECORD = "records of a position already answered, further down the file, left out"
 
@@ -44,7 +47,7 @@ class Matcher:
         self.rules = rules
         self.wanted: list[Wanted] = []
         self.loadings: Wanted | None = None
-        self.frequencies = Frequencies({})
+        self.frequencies: Frequencies | None = None
         self.told: Counter[str] = Counter()
         self._askers: list[_Asker] = []
         self.offsets: list[float] = []
@@ -117,7 +120,7 @@ class Matcher:
             if hit is None:
                 return None
             found.append((one, hit))
-        known = self.frequencies.of(where, Site(alleles)) if self.frequencies.known else {}
+        known = self.frequencies.of(where, Site(alleles)) if self.frequencies else {}
         terms: list[Term] = []
         for one, hit in found:
             one.wanted.take(where)
@@ -133,7 +136,7 @@ class Matcher:
             return [[] for _ in sites]
         known: list[ByAllele] = (
             [self.frequencies.of(where, site) for site in sites]
-            if self.frequencies.known
+            if self.frequencies
             else [{}] * len(sites)
         )
         found: list[list[Term]] = [[] for _ in sites]

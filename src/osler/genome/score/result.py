@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from osler.genome.score.similarity import Similarity
 from osler.genome.score.totals import Sums
 
 if TYPE_CHECKING:
+    from osler.genome.score.similarity import Similarity
     from osler.model.provenance import Provenance
 
 FORMAT_VERSION = 1
@@ -85,6 +85,16 @@ class Standing:
     z_kinds: tuple[str | None, ...]
     panel_size: tuple[int, ...]
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def without_reference(cls, shape: tuple[int, ...]) -> Standing:
+        """Return what can be said of sums that nothing is beside: that they are relative."""
+        n_scores, n_samples = shape
+        nothing = np.broadcast_to(np.nan, (n_scores, n_samples))
+        return cls(
+            None, nothing, nothing, nothing, nothing, nothing, (None,) * n_scores, (0,) * n_scores,
+            (RELATIVE,),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,7 @@ class ScoreResult:
             "scores": [
                 {
                     **asdict(one),
+                    "notes": list(one.notes),
                     "z_kind": self.standing.z_kinds[number],
                     "reference_people": self.standing.panel_size[number],
                 }
@@ -211,10 +222,14 @@ class ScoreResult:
         head = json.dumps(self.head(), indent=2, ensure_ascii=False, allow_nan=False)
         stream.write(head.removesuffix("\n}") + ',\n  "samples": [')
         between = "\n    "
-        encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-        for row in self.rows():
-            stream.write(between + encode(row))
-            between = ",\n    "
+        for start in range(0, len(self.samples), ROWS_TOGETHER):
+            texts = [
+                _rows_as_text(self.columns(score, slice(start, start + ROWS_TOGETHER)))
+                for score in range(len(self.outcomes))
+            ]
+            for rows in zip(*texts, strict=True):
+                stream.write(between + ",\n    ".join(rows))
+                between = ",\n    "
         stream.write("\n  ]\n}\n")
 
     def to_json(self) -> dict[str, Any]:
@@ -228,6 +243,25 @@ def _numbers(values: Floats) -> list[float | None]:
     if known.all():
         return list(values.tolist())
     return [one if is_known else None for one, is_known in zip(values.tolist(), known, strict=True)]
+
+
+def _rows_as_text(columns: dict[str, list[Any]]) -> list[str]:
+    """Return each row as a JSON object: column by column, several times as fast as row by row."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    known: dict[Any, str] = {}
+    fields = []
+    for name, values in columns.items():
+        key = encode(name) + ": "
+        texts = []
+        for value in values:
+            if type(value) is float:
+                texts.append(key + float.__repr__(value))
+                continue
+            if (name, value) not in known:
+                known[name, value] = key + encode(value)
+            texts.append(known[name, value])
+        fields.append(texts)
+    return ["{" + ", ".join(row) + "}" for row in zip(*fields, strict=True)]
 
 
 def _similar(similarity: Similarity | None, people: range) -> dict[str, list[Any]]:

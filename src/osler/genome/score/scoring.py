@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +14,20 @@ from numpy.typing import NDArray
 import osler
 from osler.errors import Fault, InputError
 from osler.genome.score import naming
-from osler.genome.score.bcf import Bcf, is_bcf
-from osler.genome.score.frequencies import read_frequencies
-from osler.genome.score.loadings import Loadings, read_loadings
 from osler.genome.score.matcher import Matcher
 from osler.genome.score.matching import ABSENT, Rules, Tally
 from osler.genome.score.options import Options, ReferenceFiles
-from osler.genome.score.pgen import Pgen
-from osler.genome.score.result import ScoreOutcome, ScoreResult
-from osler.genome.score.standing import References
+from osler.genome.score.result import ScoreOutcome, ScoreResult, Standing
+from osler.genome.score.text import first_bytes
 from osler.genome.score.totals import Sums, Totals
-from osler.genome.score.vcf import Vcf
+from osler.genome.score.vcf import Answerer, Header, Vcf
 from osler.genome.score.weights import ScoringFile, read_weights
 
+if TYPE_CHECKING:
+    from osler.genome.score.loadings import Loadings
+    from osler.genome.score.standing import References
+
+BCF = b"BCF"
 BUILD_UNKNOWN = (
     "the genotypes do not tell their genome build; the scores' own positions were taken as theirs"
 )
@@ -70,8 +72,7 @@ def score(
     options = options or Options()
     options.check()
     scores = _scores(weights)
-    references = References(reference, [one.score_id for one in scores])
-    loadings = read_loadings(reference.loadings) if reference and reference.loadings else None
+    references, loadings = _references(reference, scores)
     genotypes = open_genotypes(Path(path), options)
     build = naming.build(options.build) or genotypes.header.build
     matcher = _matcher(scores, loadings, build, options)
@@ -89,7 +90,9 @@ def score(
         sums=sums,
         standing=references.standing(
             genotypes.header.samples, [one.score_id for one in scores], sums.sums, projected
-        ),
+        )
+        if references
+        else Standing.without_reference(sums.sums.shape),
         build=build,
         notes=tuple(_notes(genotypes, matcher, options)),
         software=f"osler {osler.__version__}",
@@ -101,8 +104,25 @@ def score(
     )
 
 
-def open_genotypes(path: Path, options: Options) -> Vcf | Bcf | Pgen:
-    """Open genotypes by what their name ends in.
+class Genotypes(Protocol):
+    """A file of genotypes, read once."""
+
+    header: Header
+    told: Counter[str]
+
+    def add_to(self, totals: Totals, answerer: Answerer) -> None:
+        """Add every record that the scores ask for."""
+        ...
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file, after it was read."""
+        ...
+
+
+def open_genotypes(path: Path, options: Options) -> Genotypes:
+    """Open genotypes: `.pgen` by its name, BCF by how it begins, and VCF.
+
+    Each reader is imported when it is needed, because most runs need one.
 
     Raises
     ------
@@ -110,10 +130,28 @@ def open_genotypes(path: Path, options: Options) -> Vcf | Bcf | Pgen:
         If the file is not there or its header cannot be read.
     """
     if path.suffix == ".pgen":
+        from osler.genome.score.pgen import Pgen
+
         return Pgen(path)
-    if is_bcf(path):
-        return Bcf(path, dosage=options.dosage == "auto")
-    return Vcf(path, dosage=options.dosage == "auto")
+    dosage = options.dosage == "auto"
+    if first_bytes(path, len(BCF)) == BCF:
+        from osler.genome.score.bcf import Bcf
+
+        return Bcf(path, dosage=dosage)
+    return Vcf(path, dosage=dosage)
+
+
+def _references(
+    files: ReferenceFiles | None, scores: Sequence[ScoringFile]
+) -> tuple[References | None, Loadings | None]:
+    """Read the files of a reference panel; nothing without any."""
+    if files is None or files == ReferenceFiles(population=files.population):
+        return None, None
+    from osler.genome.score.loadings import read_loadings
+    from osler.genome.score.standing import References
+
+    references = References(files, [one.score_id for one in scores])
+    return references, read_loadings(files.loadings) if files.loadings else None
 
 
 def _scores(weights: Sequence[Path | str | ScoringFile]) -> list[ScoringFile]:
@@ -162,6 +200,8 @@ def _matcher(
     if faults:
         raise InputError(faults)
     if options.allele_frequencies is not None:
+        from osler.genome.score.frequencies import read_frequencies
+
         matcher.frequencies = read_frequencies(options.allele_frequencies, matcher.positions())
     return matcher
 
@@ -240,7 +280,7 @@ def _without_refused(sums: Sums, outcomes: Sequence[ScoreOutcome]) -> Sums:
     return Sums(told, sums.alleles, sums.missing, sums.imputed)
 
 
-def _notes(genotypes: Vcf | Bcf | Pgen, matcher: Matcher, options: Options) -> list[str]:
+def _notes(genotypes: Genotypes, matcher: Matcher, options: Options) -> list[str]:
     """Say what is doubtful about the genotypes as a whole."""
     notes = []
     said, given = genotypes.header.build, naming.build(options.build)

@@ -28,8 +28,7 @@ Floats = NDArray[np.float64]
 class References:
     """Reference files, read before the genotypes so that their faults are told first."""
 
-    def __init__(self, files: ReferenceFiles | None, score_ids: Sequence[str]) -> None:
-        files = files or ReferenceFiles()
+    def __init__(self, files: ReferenceFiles, score_ids: Sequence[str]) -> None:
         self.panel: Panel | None = read_panel(files) if files.pcs else None
         self.people = read_components(files.target_pcs) if files.target_pcs else None
         self.sums = read_sums(files.scores, score_ids) if files.scores else None

@@ -1,7 +1,7 @@
-"""The lines of a text file, decompressed by threads when it is blocked gzip (BGZF).
+"""The lines of a text file, decompressed beside the reading when it is blocked gzip (BGZF).
 
 BGZF is a row of gzip members of at most 64 KiB that tell their own length (SAM/BAM specification,
-section 4.1), so that several can be opened at once. zlib lets go of the interpreter meanwhile.
+section 4.1), so that a thread can open many ahead. zlib lets go of the interpreter meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ READ_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 22
 MEMBERS_TOGETHER = 64
 MOST_MEMBER_BYTES = 1 << 16
-THREADS = 2
+# One opens members while the caller reads what was opened: with more, they wait for one another.
+THREADS = 1
 AHEAD = 4
 _WHOLE_MEMBER = 31
 # Longest line: 16 million samples in four letters each. A longer one is no VCF.
@@ -113,7 +114,7 @@ class Text:
         )
 
     def blocked(self, file: BinaryIO) -> Iterator[bytes]:
-        """Yield the content of blocked gzip, opened by threads, in order."""
+        """Yield the content of blocked gzip, opened ahead by a thread."""
         waiting: deque[Future[bytes]] = deque()
         with ThreadPoolExecutor(THREADS) as pool:
             for members in self.members(file):
@@ -165,6 +166,18 @@ class Text:
                         opened = zlib.decompressobj(_WHOLE_MEMBER)
         if not opened.eof:
             raise EOFError
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return how a file's content begins, decompressed; nothing if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(MOST_MEMBER_BYTES)
+        if start[:2] != GZIP:
+            return start[:count]
+        return zlib.decompressobj(_WHOLE_MEMBER).decompress(start, count)
+    except (OSError, zlib.error):
+        return b""
 
 
 def _member_size(start: bytes) -> int:
