@@ -195,7 +195,7 @@ def test_inherited_variants_are_no_tumour(tmp_path: Path, vcf: bytes) -> None:
 
 
 def test_whose_advice_a_release_changes(tmp_path: Path, vcf: bytes) -> None:
-    """A guideline in other words changes what is said of those whom it concerns, and of no other."""
+    """A guideline in other words changes what is said of those whom it concerns, of no other."""
     people = (patient(subject_id=7, born=1970), patient(subject_id=8, born=1970))
     opening = loaded(tmp_path, vcf, *people)
     table = next(one for one in get("cpic-2025-11-05").names("guidelines/") if "clopidogrel" in one)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from osler.errors import Fault, InputError
-from osler.vault import ledger, manifest
+from osler.workflows.one_file import in_vault
 
 DIGESTS = "digests.json"
 OWN = ".osler-"
@@ -116,16 +116,15 @@ def check_place(out: Path) -> None:
         raise InputError(
             Fault(str(out), "a place that you may not write", "a folder to write", "name another")
         )
-    for one in (whole, *whole.parents):
-        if (one / manifest.NAME).is_file() and (one / ledger.NAME).is_file():
-            raise InputError(
-                Fault(
-                    str(out),
-                    "a vault or a place inside one",
-                    "a folder outside it",
-                    "name another one",
-                )
+    if in_vault(whole):
+        raise InputError(
+            Fault(
+                str(out),
+                "a vault or a place inside one",
+                "a folder outside it",
+                "name another one",
             )
+        )
 
 
 def _is_own(out: Path, marker: str) -> bool:

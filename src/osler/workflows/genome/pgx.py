@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from osler.errors import Fault, InputError
+from osler.workflows.one_file import check_files, write_whole
 
 if TYPE_CHECKING:
     from osler.genome.pgx import PgxResult
@@ -66,50 +64,3 @@ def advise_on_drugs(
     if out is not None:
         write_whole(out, result.write)
     return result
-
-
-def check_files(places: Sequence[Path]) -> None:
-    """Refuse places where no file can be written, before the work begins.
-
-    Raises
-    ------
-    InputError
-        If a place is a folder, is in none that may be written, or two are the same.
-    """
-    faults = [fault for place in places for fault in _faults_of(place)]
-    if len({place.resolve() for place in places}) < len(places):
-        faults.append(Fault(str(places[-1]), "the place of another output", "one of its own"))
-    if faults:
-        raise InputError(faults)
-
-
-def _faults_of(place: Path) -> list[Fault]:
-    if place.is_dir():
-        return [Fault(str(place), "a folder", "a file to write", "name a file in it")]
-    folder = place.parent
-    if not folder.is_dir():
-        return [Fault(str(folder), "not a folder", "a folder to write in", "make it first")]
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return [Fault(str(place), "a place that you may not write", "another", "name another one")]
-    if place.exists() and not (place.is_file() and os.access(place, os.W_OK)):
-        return [Fault(str(place), "something that cannot be replaced", "a file of yours")]
-    return []
-
-
-def write_whole(place: Path, write: Callable[[TextIO], None]) -> None:
-    """Write a file beside its place and move it there when it is whole."""
-    handle, name = tempfile.mkstemp(prefix=".osler-", suffix=".json", dir=place.parent)
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as stream:
-            write(stream)
-        fresh.chmod(0o666 & ~_umask())
-        fresh.replace(place)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

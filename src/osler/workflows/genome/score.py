@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osler.workflows.genome.pgx import check_files, write_whole
+from osler.workflows.one_file import check_files, write_whole
 
 if TYPE_CHECKING:
     from osler.genome.score import Options, ReferenceFiles, ScoreResult

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from osler.errors import Fault, InputError
 from osler.sources.files import require_file
 from osler.sources.vcf import is_vcf
-from osler.workflows.writing import check_place
+from osler.workflows.one_file import check_files, write_whole
 
 if TYPE_CHECKING:
     from osler.genome.somatic import Civic, SomaticResult, Tumour
@@ -84,7 +82,7 @@ def interpret_tumours(question: TumourQuestion, out: Path | None = None) -> Soma
     from osler.genome.somatic.document import document
 
     if out is not None:
-        _check_file(out)
+        check_files([out])
     civic = load()
     receptors = _checked(question, civic)
     file = _read(question, civic)
@@ -92,7 +90,7 @@ def interpret_tumours(question: TumourQuestion, out: Path | None = None) -> Soma
     results = tuple(interpret(tumour, civic) for tumour in tumours)
     told = document(results, civic, file.told())
     if out is not None:
-        _write_whole(out, told)
+        write_whole(out, partial(_write, content=told))
     return SomaticAnswer(results, told)
 
 
@@ -118,37 +116,10 @@ def _checked(question: TumourQuestion, civic: Civic) -> dict[str, str]:
     return receptors
 
 
-def _check_file(out: Path) -> None:
-    """Refuse a place where no file can be written, before the work begins."""
-    if out.is_dir():
-        raise InputError(Fault(str(out), "a folder", "a file to write", "name a file in it"))
-    check_place(out.parent)
-    if not out.parent.is_dir():
-        raise InputError(Fault(str(out.parent), "not there", "a folder", "make it first"))
-    if out.exists() and not (out.is_file() and os.access(out, os.W_OK)):
-        expected = "a file that you may write"
-        raise InputError(Fault(str(out), "something that cannot be replaced", expected))
-
-
-def _write_whole(out: Path, content: dict[str, Any]) -> None:
-    """Write the file beside its place and move it there when it is whole."""
-    handle, name = tempfile.mkstemp(prefix=".osler-", suffix=".json", dir=out.parent)
-    os.close(handle)
-    fresh = Path(name)
-    try:
-        few = len(content["samples"]) <= MOST_INDENTED
-        text = json.dumps(content, indent=2 if few else None, ensure_ascii=False, allow_nan=False)
-        fresh.write_text(text + "\n", "utf-8")
-        fresh.chmod(0o666 & ~_umask())
-        fresh.replace(out)
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _write(stream: TextIO, content: dict[str, Any]) -> None:
+    few = len(content["samples"]) <= MOST_INDENTED
+    text = json.dumps(content, indent=2 if few else None, ensure_ascii=False, allow_nan=False)
+    stream.write(text + "\n")
 
 
 def _read(question: TumourQuestion, civic: Civic) -> TumourFile:
