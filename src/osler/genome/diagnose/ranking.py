@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 SUBJECT = "phenotype"
 MOST_SHOWN = 50
+CITATION = (
+    "Human Phenotype Ontology, {date}, https://human-phenotype-ontology.org; Gargano et al. 2024, "
+    "Nucleic Acids Res 52:D1333-D1346, doi:10.1093/nar/gkad1005"
+)
 NOTHING_TO_RANK_BY = "no finding that the ontology knows: nothing to rank by"
 
 
@@ -74,6 +78,11 @@ class Engine:
             release.read("annotations"), release.read("genes_to_phenotype"), self.ontology
         )
         self.library = Library(self.ontology, self.annotations, weights)
+
+    @property
+    def citation(self) -> str:
+        """How the ontology is to be cited, with its version, as its licence asks."""
+        return CITATION.format(date=self.release.date)
 
     @cached_property
     def scorer(self) -> Scorer:
