@@ -82,6 +82,9 @@ def test_a_feature_matrix_of_other_rows_is_asked_for_the_fitted_columns():
         np.zeros(3),
         np.zeros((2, 2, 2)),
         np.array([[1.0, np.inf]]),
+        np.array([[1.0, -1e300]]),
+        np.zeros((3, 0)),
+        pl.DataFrame(),
         np.array([[1.0, "a"], ["b", 2.0]], dtype=object),
         pl.DataFrame({"a": [[1], [2]]}),
         pl.DataFrame({"a": [None, 1.0], "when": pl.Series(["2020-01-01"] * 2).str.to_date()}),
@@ -90,7 +93,7 @@ def test_a_feature_matrix_of_other_rows_is_asked_for_the_fitted_columns():
     ],
 )
 def test_what_is_no_table_is_refused(bad):
-    """One dimension, three, infinities, mixed types, dates, repeated names: a clear error."""
+    """One dimension, three, none, infinities, huge values, mixed types, dates: a clear error."""
     with pytest.raises(InputError):
         as_frame(bad)
 

@@ -256,11 +256,14 @@ def test_left_truncation_takes_out_its_bias():
         pl.DataFrame({"word": ["a", "b"] * 20}),
         pl.DataFrame({"id": [f"person{i}" for i in range(40)]}),
         pl.DataFrame({"truth": [True, None] * 20}),
+        np.arange(40.0)[:, None] * 1e-300,
+        1.0 + np.arange(40.0)[:, None] * 1e-15,
+        np.arange(80.0).reshape(40, 2) * 1e48,
     ],
-    ids=["one", "constant", "empty", "words", "identifiers", "truths"],
+    ids=["one", "constant", "empty", "words", "identifiers", "truths", "tiny", "close", "huge"],
 )
 def test_poor_columns_still_give_curves(X):
-    """One column, a constant, nothing but missing, words, identifiers: valid curves."""
+    """One column, a constant, nothing but missing, words, extreme numbers: valid curves."""
     rng = np.random.default_rng(0)
     y = _outcome(rng.exponential(5, 40), rng.integers(0, 3, 40))
     assert_valid(TimeToEvent().fit(X, y), X, (1, 2))

@@ -81,11 +81,15 @@ def settings_for(rows: int, columns: int) -> tuple[TreeSettings, ...]:
 
 def varies(design: Floats) -> bool:
     """Return whether any column has two values, or one and a gap; LightGBM aborts on less."""
-    if not len(design):
-        return False
-    first = design[0]
-    same = (design == first) | (np.isnan(design) & np.isnan(first))
-    return not bool(same.all())
+    return len(design) > 0 and any(_differs(column) for column in design.T)
+
+
+def _differs(column: Floats) -> bool:
+    first = column[0]
+    if np.isnan(first):
+        return not bool(np.isnan(column).all())
+    # LightGBM takes what is this close for the same.
+    return bool((~(np.abs(column - first) <= np.maximum(1e-12 * np.abs(first), 1e-34))).any())
 
 
 class Trees:

@@ -11,6 +11,7 @@ import polars as pl
 from osler.errors import Fault, InputError
 
 NUMBER, TRUTH, WORD = "number", "truth", "word"
+MOST = 1e50  # so that cubes of splines and squares of sums stay finite
 _DTYPES = {NUMBER: pl.Float64, TRUTH: pl.Boolean, WORD: pl.String}
 
 
@@ -123,8 +124,9 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     Raises
     ------
     InputError
-        For a bare sparse matrix, anything not two-dimensional, repeated column names, infinite
-        numbers, and columns of dates or nested values; all of them at once.
+        For a bare sparse matrix, anything not two-dimensional, no columns, repeated column names,
+        numbers that are infinite or beyond `MOST`, and columns of dates or nested values; all of
+        them at once.
     """
     frame, named = _taken_in(X)
     faults: list[Fault] = []
@@ -132,15 +134,23 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
     # One query for all columns: asked one by one, a single row would take longer than its model.
     frame = frame.with_columns(pl.col(numbers).cast(pl.Float64).fill_nan(None))
-    infinite = frame.select(pl.col(numbers).is_infinite().any()).row(0) if numbers else ()
-    faults += [
-        Fault(f"X column {name!r}", "infinite values", "numbers", "leave them empty")
-        for name, found in zip(numbers, infinite, strict=True)
-        if found
-    ]
+    if numbers:
+        most = frame.select(pl.col(numbers).abs().max().fill_null(0.0)).row(0)
+        faults += _out_of_range(numbers, most)
+    if not frame.width:
+        faults.append(Fault("X", "no columns", "at least one"))
     if faults:
         raise InputError(faults)
     return frame, named
+
+
+def _out_of_range(numbers: list[str], most: tuple[float, ...]) -> list[Fault]:
+    faults = []
+    for name, value in zip(numbers, most, strict=True):
+        if value > MOST:
+            came = "infinite values" if np.isinf(value) else f"values beyond {MOST:g}"
+            faults.append(Fault(f"X column {name!r}", came, "numbers", "leave them empty"))
+    return faults
 
 
 def _taken_in(X: Any) -> tuple[pl.DataFrame, bool]:
