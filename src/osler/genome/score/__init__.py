@@ -4,7 +4,7 @@ from osler.genome.score.findings import codes, findings
 from osler.genome.score.matching import Rules
 from osler.genome.score.options import Options, ReferenceFiles
 from osler.genome.score.result import ScoreOutcome, ScoreResult
-from osler.genome.score.scoring import score
+from osler.genome.score.scoring import Scorer, score
 from osler.genome.score.weights import ScoringFile, read_weights
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Rules",
     "ScoreOutcome",
     "ScoreResult",
+    "Scorer",
     "ScoringFile",
     "codes",
     "findings",

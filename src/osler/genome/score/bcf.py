@@ -39,7 +39,7 @@ class Bcf:
         except (OSError, ValueError) as error:
             raise self.unreadable() from error
         samples = list(self.file.samples)
-        check_samples(path, samples)
+        check_samples(str(path), samples)
         self.header = Header(samples, build_of(self.file.raw_header.splitlines()))
 
     def unreadable(self) -> InputError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from osler.genome.score.result import A_DISTANCE, ScoreOutcome, ScoreResult
+from osler.genome.score.result import A_DISTANCE, Z_NORM2, ScoreOutcome, ScoreResult
 
 if TYPE_CHECKING:
     from osler.model.finding import Finding, Reason
@@ -22,7 +22,9 @@ UNVALIDATED = (
     "far from every population of the reference panel: the score was not shown to hold for people "
     "like this one"
 )
-NO_REFERENCE = "no reference panel was given: the sum has no meaning by itself"
+NO_REFERENCE = (
+    "the score is relative: without the sums of a reference panel it says nothing of this person"
+)
 NOT_PLACED = "no principal components: how similar this person is to the reference is not known"
 
 
@@ -82,7 +84,7 @@ def _number(result: ScoreResult, sample: str) -> int:
 
 
 def _text(row: dict[str, Any], kind: str | None) -> str | None:
-    return None if row["z"] is None else f"z {row['z']:.2f} ({kind})"
+    return None if row["z"] is None else f"z {row['z']:+.2f} ({kind})"
 
 
 def _finding(
@@ -94,25 +96,26 @@ def _finding(
     told = row["z"] is not None
     return Finding(
         kind=KIND,
-        statement=_statement(row, outcome),
+        statement=_statement(row, outcome, kind),
         value=row["z"],
         unit=f"standard deviations ({kind})" if told else None,
         interval=None,
         reasons=_reasons(row, outcome),
         evidence=(Evidence(CATALOG, "scoring file", CITATION),),
-        caveats=_caveats(row, outcome),
+        caveats=_caveats(row, outcome, kind),
         status="final" if told else "abstained",
         provenance=provenance,
     )
 
 
-def _statement(row: dict[str, Any], outcome: ScoreOutcome) -> str:
+def _statement(row: dict[str, Any], outcome: ScoreOutcome, kind: str | None) -> str:
     name = f"{outcome.score_id} ({outcome.trait})" if outcome.trait else outcome.score_id
     if outcome.status == "refused":
         return f"polygenic score {name}: not told, {outcome.match_rate:.0%} of its variants known"
     if row["z"] is None:
-        return f"polygenic score {name}: cannot be compared with anybody"
-    statement = f"polygenic score {name}: {row['z']:+.2f} standard deviations from what is expected"
+        return f"polygenic score {name}: relative, and not compared with a reference"
+    expected = "what is expected" if kind == Z_NORM2 else "the mean of the reference"
+    statement = f"polygenic score {name}: {row['z']:+.2f} standard deviations from {expected}"
     if row["percentile"] is None:
         return statement
     return (
@@ -133,13 +136,13 @@ def _reasons(row: dict[str, Any], outcome: ScoreOutcome) -> tuple[Reason, ...]:
     return tuple(reasons)
 
 
-def _caveats(row: dict[str, Any], outcome: ScoreOutcome) -> tuple[str, ...]:
+def _caveats(row: dict[str, Any], outcome: ScoreOutcome, kind: str | None) -> tuple[str, ...]:
     caveats = [RELATIVE]
     if row["most_similar_population"] is not None:
         caveats.append(A_DISTANCE)
-    elif row["z"] is not None:
+    elif kind is not None:
         caveats.append(NOT_PLACED)
-    if row["z"] is None and outcome.status == "scored":
+    if kind is None and outcome.status == "scored":
         caveats.append(NO_REFERENCE)
     if row["low_confidence"]:
         caveats.append(UNVALIDATED)

@@ -104,7 +104,7 @@ def read_panel(files: ReferenceFiles) -> Panel:
         raise InputError(Fault("reference", "no components", "a file of them", "--reference-pcs"))
     path = Path(files.pcs)
     everybody = read_components(path)
-    source = Path(files.labels) if files.labels else _labels_beside(path)
+    source = Path(files.labels) if files.labels else labels_beside(path)
     table = read_table(source or path)
     column = table.find((files.population, *_POPULATIONS))
     if column is None:
@@ -181,7 +181,7 @@ def _finite(path: Path, text: str) -> float:
     return value
 
 
-def _labels_beside(path: Path) -> Path | None:
+def labels_beside(path: Path) -> Path | None:
     """Return the `.psam` of the same name beside a file of components, if there is one."""
     stem = path.name.split(".")[0]
     beside = [path.with_name(stem + ending) for ending in (".psam", ".psam.gz")]

@@ -27,6 +27,8 @@ A_DISTANCE = (
     "components: a distance, not a person's ancestry, ethnicity or race"
 )
 
+# What a `z` is where the panel's components are known.
+Z_NORM2 = "Z_norm2"
 ROWS_TOGETHER = 10_000
 
 Floats = NDArray[np.float64]

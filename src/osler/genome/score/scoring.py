@@ -18,7 +18,7 @@ from osler.genome.score.matcher import Matcher
 from osler.genome.score.matching import ABSENT, Rules, Tally
 from osler.genome.score.options import Options, ReferenceFiles
 from osler.genome.score.result import ScoreOutcome, ScoreResult, Standing
-from osler.genome.score.text import first_bytes
+from osler.genome.score.text import Source, first_bytes
 from osler.genome.score.totals import Sums, Totals
 from osler.genome.score.vcf import Answerer, Header, Vcf
 from osler.genome.score.weights import ScoringFile, read_weights
@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 
 
 def score(
-    path: Path | str,
+    source: Source | str,
     weights: Sequence[Path | str | ScoringFile],
     *,
     options: Options | None = None,
@@ -51,8 +51,9 @@ def score(
 
     Parameters
     ----------
-    path
-        VCF (plain, gzipped, blocked gzip), BCF, or `.pgen` with `.pvar` and `.psam` beside it.
+    source
+        VCF (plain, gzipped, blocked gzip), BCF, or `.pgen` with `.pvar` and `.psam` beside it; or
+        a VCF that is no file of its own, as `osler.sources.vcf.Stored`.
     weights
         Scoring files of the PGS Catalog, or what `read_weights` made of them.
     reference
@@ -69,39 +70,78 @@ def score(
         If a file cannot be read, two scores have one name, or a score's positions are of another
         genome build.
     """
-    options = options or Options()
-    options.check()
-    scores = _scores(weights)
-    references, loadings = _references(reference, scores)
-    genotypes = open_genotypes(Path(path), options)
-    build = naming.build(options.build) or genotypes.header.build
-    matcher = _matcher(scores, loadings, build, options)
-    totals = Totals(len(matcher.offsets), len(genotypes.header.samples), options.impute)
-    genotypes.add_to(totals, matcher)
-    sums, projected = _finished(totals, matcher, len(scores))
-    tallies = [one.finish() for one in matcher.wanted]
-    outcomes = [
-        _outcome(one, build, tally, options) for one, tally in zip(scores, tallies, strict=True)
-    ]
-    sums = _without_refused(sums, outcomes)
-    return ScoreResult(
-        samples=tuple(genotypes.header.samples),
-        outcomes=tuple(outcomes),
-        sums=sums,
-        standing=references.standing(
-            genotypes.header.samples, [one.score_id for one in scores], sums.sums, projected
+    return Scorer(weights, options=options, reference=reference).score(source)
+
+
+class Scorer:
+    """Weights and a reference panel, read once to score one file of genotypes after another.
+
+    Parameters
+    ----------
+    weights, options, reference
+        As of `score`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or two scores have one name.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Path | str | ScoringFile],
+        *,
+        options: Options | None = None,
+        reference: ReferenceFiles | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.options.check()
+        self.scores = _scores(weights)
+        self._references, self._loadings = _references(reference, self.scores)
+
+    def score(self, source: Source | str) -> ScoreResult:
+        """Score everybody in a file of genotypes, in one pass over it.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or a score's positions are of another genome build.
+        """
+        options, scores = self.options, self.scores
+        source = Path(source) if isinstance(source, str) else source
+        genotypes = open_genotypes(source, options)
+        build = naming.build(options.build) or genotypes.header.build
+        matcher = _matcher(scores, self._loadings, build, options)
+        samples = genotypes.header.samples
+        totals = Totals(len(matcher.offsets), len(samples), options.impute)
+        genotypes.add_to(totals, matcher)
+        sums, projected = _finished(totals, matcher, len(scores))
+        tallies = [one.finish() for one in matcher.wanted]
+        outcomes = [
+            _outcome(one, build, tally, options) for one, tally in zip(scores, tallies, strict=True)
+        ]
+        sums = _without_refused(sums, outcomes)
+        return ScoreResult(
+            samples=tuple(samples),
+            outcomes=tuple(outcomes),
+            sums=sums,
+            standing=self._standing(samples, sums, projected),
+            build=build,
+            notes=tuple(_notes(genotypes, matcher, options)),
+            software=f"osler {osler.__version__}",
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            inputs={
+                "genotypes": genotypes.digest(),
+                **{one.score_id: one.sha256 for one in scores},
+            },
         )
-        if references
-        else Standing.without_reference(sums.sums.shape),
-        build=build,
-        notes=tuple(_notes(genotypes, matcher, options)),
-        software=f"osler {osler.__version__}",
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        inputs={
-            "genotypes": genotypes.digest(),
-            **{one.score_id: one.sha256 for one in scores},
-        },
-    )
+
+    def _standing(self, samples: Sequence[str], sums: Sums, projected: Floats | None) -> Standing:
+        """Say what the sums mean beside the panel, if there is one."""
+        if self._references is None:
+            return Standing.without_reference(sums.sums.shape)
+        names = [one.score_id for one in self.scores]
+        return self._references.standing(samples, names, sums.sums, projected)
 
 
 class Genotypes(Protocol):
@@ -119,7 +159,7 @@ class Genotypes(Protocol):
         ...
 
 
-def open_genotypes(path: Path, options: Options) -> Genotypes:
+def open_genotypes(source: Source, options: Options) -> Genotypes:
     """Open genotypes: `.pgen` by its name, BCF by how it begins, and VCF.
 
     Each reader is imported when it is needed, because most runs need one.
@@ -129,16 +169,18 @@ def open_genotypes(path: Path, options: Options) -> Genotypes:
     InputError
         If the file is not there or its header cannot be read.
     """
-    if path.suffix == ".pgen":
+    dosage = options.dosage == "auto"
+    if not isinstance(source, Path):
+        return Vcf(source, dosage=dosage)
+    if source.suffix == ".pgen":
         from osler.genome.score.pgen import Pgen
 
-        return Pgen(path)
-    dosage = options.dosage == "auto"
-    if first_bytes(path, len(BCF)) == BCF:
+        return Pgen(source)
+    if first_bytes(source, len(BCF)) == BCF:
         from osler.genome.score.bcf import Bcf
 
-        return Bcf(path, dosage=dosage)
-    return Vcf(path, dosage=dosage)
+        return Bcf(source, dosage=dosage)
+    return Vcf(source, dosage=dosage)
 
 
 def _references(

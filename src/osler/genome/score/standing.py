@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from osler.genome.score.normalise import LEAST_OF_PANEL, Adjustment, beside_population
 from osler.genome.score.options import ReferenceFiles
 from osler.genome.score.reference import Panel, read_components, read_panel, read_sums
-from osler.genome.score.result import A_DISTANCE, RELATIVE, Standing
+from osler.genome.score.result import A_DISTANCE, RELATIVE, Z_NORM2, Standing
 from osler.genome.score.similarity import Similarity, most_similar
 
 FEW = f"fewer than {LEAST_OF_PANEL} people of a reference have sums for a score: no z"
@@ -150,4 +150,4 @@ class References:
         # Beside the whole panel a sum says more of ancestry than of the trait: without components
         # there is then no z.
         standing.z[score] = standing.z_norm2[score]
-        return "Z_norm2"
+        return Z_NORM2

@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from osler.errors import Fault, InputError
 
 GZIP = b"\x1f\x8b"
 # The empty member that ends every BGZF file.
 END_MARKER = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+MEMBER_HEAD_BYTES = 18
 READ_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 22
 MEMBERS_TOGETHER = 64
@@ -34,8 +35,25 @@ MOST_LINE_BYTES = 1 << 26
 Line = tuple[bytes, int, int]
 
 
+class Stored(Protocol):
+    """Bytes kept elsewhere than in a file of their own, such as `osler.sources.vcf.Stored`."""
+
+    @property
+    def where(self) -> str:
+        """Return what messages call it."""
+        ...
+
+    @property
+    def open(self) -> Callable[[], BinaryIO]:
+        """Return what opens it, from its beginning."""
+        ...
+
+
+Source = Path | Stored
+
+
 class Text:
-    """A text file, plain, gzipped or in blocked gzip.
+    """A text, plain, gzipped or in blocked gzip: a file, or kept elsewhere.
 
     Attributes
     ----------
@@ -45,8 +63,8 @@ class Text:
         SHA-256 of the file as it lies on the disk, whole after the last line.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.ended_well = path, True
+    def __init__(self, source: Source) -> None:
+        self.source, self.where, self.ended_well = source, where(source), True
         self.digest = hashlib.sha256()
 
     def lines(self) -> Iterator[Line]:
@@ -77,15 +95,14 @@ class Text:
     def longer(self, rest: bytes, chunk: bytes) -> bytes:
         """Return a line that goes on; refuse one that never ends."""
         if len(rest) > MOST_LINE_BYTES:
-            raise InputError(Fault(str(self.path), "a line without end", "a text file"))
+            raise InputError(Fault(self.where, "a line without end", "a text file"))
         return rest + chunk
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the decompressed content in parts."""
         try:
-            with self.path.open("rb") as file:
-                start = file.read(18)
-                file.seek(0)
+            start = first_of(self.source, MEMBER_HEAD_BYTES)
+            with opened(self.source) as file:
                 if start[:2] != GZIP:
                     yield from self.read(file, CHUNK_BYTES)
                 elif _member_size(start):
@@ -94,7 +111,7 @@ class Text:
                     yield from self.gzipped(file)
         except OSError as error:
             raise InputError(
-                Fault(str(self.path), error.strerror or "unreadable", "a file that can be read")
+                Fault(self.where, error.strerror or "unreadable", "a file that can be read")
             ) from error
         except (zlib.error, EOFError) as error:
             raise self.damaged() from error
@@ -108,9 +125,7 @@ class Text:
     def damaged(self) -> InputError:
         """Return the error for a file that does not decompress to its end."""
         return InputError(
-            Fault(
-                str(self.path), "a gzip file cut short or damaged", "a whole one", "fetch it again"
-            )
+            Fault(self.where, "a gzip file cut short or damaged", "a whole one", "fetch it again")
         )
 
     def blocked(self, file: BinaryIO) -> Iterator[bytes]:
@@ -130,7 +145,7 @@ class Text:
         last = b""
         parts = self.read(file, READ_BYTES)
         while True:
-            size = _member_size(held[at : at + 18])
+            size = _member_size(held[at : at + MEMBER_HEAD_BYTES])
             if size and at + size <= len(held):
                 last = held[at : at + size]
                 found.append(last)
@@ -139,7 +154,7 @@ class Text:
                     yield found
                     found = []
                 continue
-            if not size and at + 18 <= len(held):
+            if not size and at + MEMBER_HEAD_BYTES <= len(held):
                 raise EOFError
             more = next(parts, b"")
             if not more:
@@ -168,11 +183,26 @@ class Text:
             raise EOFError
 
 
-def first_bytes(path: Path, count: int) -> bytes:
-    """Return how a file's content begins, decompressed; nothing if it cannot be read."""
+def where(source: Source) -> str:
+    """Return what messages call a source."""
+    return str(source) if isinstance(source, Path) else source.where
+
+
+def opened(source: Source) -> BinaryIO:
+    """Open a source from its beginning."""
+    return source.open("rb") if isinstance(source, Path) else source.open()
+
+
+def first_of(source: Source, count: int) -> bytes:
+    """Return the first bytes as they are stored."""
+    with opened(source) as file:
+        return file.read(count)
+
+
+def first_bytes(source: Source, count: int) -> bytes:
+    """Return how the content begins, decompressed; nothing if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            start = file.read(MOST_MEMBER_BYTES)
+        start = first_of(source, MOST_MEMBER_BYTES)
         if start[:2] != GZIP:
             return start[:count]
         return zlib.decompressobj(_WHOLE_MEMBER).decompress(start, count)
@@ -182,7 +212,7 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 def _member_size(start: bytes) -> int:
     """Return the length in bytes of the BGZF member that starts here; 0 if none does."""
-    if len(start) < 18 or start[:4] != b"\x1f\x8b\x08\x04" or start[12:14] != b"BC":
+    if len(start) < MEMBER_HEAD_BYTES or start[:4] != b"\x1f\x8b\x08\x04" or start[12:14] != b"BC":
         return 0
     return int.from_bytes(start[16:18], "little") + 1
 

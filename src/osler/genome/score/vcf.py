@@ -6,14 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from osler.errors import Fault, InputError
 from osler.genome.score import naming
 from osler.genome.score.calls import HardCalls, from_columns, regular, tidy
 from osler.genome.score.matching import Site
-from osler.genome.score.text import Line, Text
+from osler.genome.score.text import Line, Source, Text
 from osler.genome.score.totals import Term, Totals, Waiting
 from osler.genome.score.weights import ADDITIVE
 
@@ -92,9 +91,10 @@ class Vcf:
         What was doubtful, by kind.
     """
 
-    def __init__(self, path: Path, *, dosage: bool) -> None:
-        self.path, self.dosage = path, dosage
-        self.text = Text(path)
+    def __init__(self, source: Source, *, dosage: bool) -> None:
+        self.dosage = dosage
+        self.text = Text(source)
+        self.where = self.text.where
         self.told: Counter[str] = Counter()
         self.line = 0
         self.lines = self.text.lines()
@@ -120,7 +120,7 @@ class Vcf:
                 about.append(line.decode("utf-8", "replace"))
             elif line.startswith(b"#CHROM"):
                 samples = line.decode("utf-8", "replace").split("\t")[FIXED:]
-                check_samples(self.path, samples)
+                check_samples(self.where, samples)
                 return Header(samples, build_of(about))
             elif line.strip():
                 raise self.no_vcf()
@@ -129,7 +129,7 @@ class Vcf:
     def no_vcf(self) -> InputError:
         """Return the error for a file that is no VCF."""
         return InputError(
-            Fault(str(self.path), "no line of column names", "a VCF with a line #CHROM POS ID …")
+            Fault(self.where, "no line of column names", "a VCF with a line #CHROM POS ID …")
         )
 
     def add_to(self, totals: Totals, answerer: Answerer) -> None:
@@ -194,7 +194,7 @@ class Vcf:
         """Return the error for a line that is no record."""
         return InputError(
             Fault(
-                f"{self.path}, line {self.line}",
+                f"{self.where}, line {self.line}",
                 came,
                 "a record of a VCF",
                 "the file may be cut short; fetch it again",
@@ -263,7 +263,7 @@ class Vcf:
             calls = regular(region, totals.shape[1])
             if calls is None:
                 read, told = from_columns(
-                    region, [b"GT"], (2, totals.shape[1]), dosage=False, where=str(self.path)
+                    region, [b"GT"], (2, totals.shape[1]), dosage=False, where=self.where
                 )
                 self.told.update(told)
                 totals.add(read, terms)
@@ -289,7 +289,7 @@ class Vcf:
             (n_alleles, n_samples),
             dosage=self.dosage,
             one_copy=chromosome == "X" or haploid,
-            where=f"{self.path}, line {record.line}",
+            where=f"{self.where}, line {record.line}",
         )
         self.told.update(told)
         totals.add(read, terms, haploid=haploid)
@@ -300,7 +300,7 @@ def _together(tables: Sequence[Mapping[int, object]]) -> Collection[int]:
     return tables[0] if len(tables) == 1 else set().union(*tables)
 
 
-def check_samples(path: Path, samples: Sequence[str]) -> None:
+def check_samples(where: str, samples: Sequence[str]) -> None:
     """Refuse a file without samples, and one with two samples of one name.
 
     Raises
@@ -309,13 +309,11 @@ def check_samples(path: Path, samples: Sequence[str]) -> None:
         If it is one.
     """
     if not samples:
-        raise InputError(Fault(str(path), "no samples", "a VCF with a column for each sample"))
+        raise InputError(Fault(where, "no samples", "a VCF with a column for each sample"))
     twice = sum(count > 1 for count in Counter(samples).values())
     if twice:
         raise InputError(
-            Fault(
-                str(path), f"{twice} sample names twice", "each once", "rename or drop the copies"
-            )
+            Fault(where, f"{twice} sample names twice", "each once", "rename or drop the copies")
         )
 
 
