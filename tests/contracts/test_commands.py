@@ -32,6 +32,7 @@ PROMISED = [
     ("export", "meds"),
     ("report", "patient"),
     ("genome", "derive"),
+    ("genome", "diagnose"),
     ("genome", "pgx"),
     ("genome", "score"),
     ("genome", "somatic"),

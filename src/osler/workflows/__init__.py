@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
     from osler.workflows.exporting import export_meds
+    from osler.workflows.genome.diagnose import CasesAnswer, CasesQuestion, diagnose
     from osler.workflows.genome.landing import Derived, changed_subjects, derive
     from osler.workflows.genome.pgx import advise_on_drugs
     from osler.workflows.genome.score import score_genotypes
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CasesAnswer",
+    "CasesQuestion",
     "Demo",
     "Derived",
     "Opening",
@@ -42,6 +45,7 @@ __all__ = [
     "audit_vault",
     "changed_subjects",
     "derive",
+    "diagnose",
     "diff_knowledge",
     "erase_subject",
     "explain_study",
@@ -65,6 +69,7 @@ __all__ = [
 _HOMES = {
     "demo": ("Demo", "run_demo"),
     "exporting": ("export_meds",),
+    "genome.diagnose": ("CasesAnswer", "CasesQuestion", "diagnose"),
     "genome.landing": ("Derived", "changed_subjects", "derive"),
     "genome.pgx": ("advise_on_drugs",),
     "genome.score": ("score_genotypes",),

@@ -1,4 +1,4 @@
-"""A ranking of rare diseases as findings for the patient's report, and as codes for the timeline."""
+"""A ranking of rare diseases as findings for a report, and as codes for the timeline."""
 
 from __future__ import annotations
 

@@ -78,14 +78,25 @@ class Variant:
 
 @dataclass(frozen=True)
 class GenotypeEvidence:
-    """What the variants of a candidate's gene say, given its mode of inheritance."""
+    """What the variants of a candidate's gene say, given its mode of inheritance.
+
+    Attributes
+    ----------
+    log_lr
+        As it is added to the candidate's.
+    copies
+        Of the gene, that carry a variant not classed as benign.
+    expected_copies
+        How many the mode of inheritance asks for.
+    how
+        Why it counts as it does.
+    """
 
     gene: str
     inheritance: str
     log_lr: float
-    alleles: float
-    expected_alleles: int
-    background_alleles: float
+    copies: int
+    expected_copies: int
     how: str
     variants: tuple[Variant, ...] = ()
 
@@ -95,9 +106,8 @@ class GenotypeEvidence:
             "gene": self.gene,
             "inheritance": self.inheritance,
             "log_lr": self.log_lr,
-            "alleles": self.alleles,
-            "expected_alleles": self.expected_alleles,
-            "background_alleles": self.background_alleles,
+            "copies": self.copies,
+            "expected_copies": self.expected_copies,
             "how": self.how,
             "variants": [one.to_json() for one in self.variants],
         }

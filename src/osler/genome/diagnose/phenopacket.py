@@ -21,6 +21,8 @@ from osler.sources.files import open_binary, require_file
 # A packet is a few kilobytes; the whole store of published cases is below 100 MB.
 LARGEST_BYTES = 1 << 30
 MOST_FEATURES = 10_000
+# What an object has at least that is a packet of a patient without findings.
+MARKS = frozenset({"id", "subject", "metaData", "meta_data"})
 SEXES = frozenset({"MALE", "FEMALE"})
 _PUBMED = ("https://pubmed.ncbi.nlm.nih.gov/", "https://www.ncbi.nlm.nih.gov/pubmed/")
 _WANTED = "a Phenopacket: an object with phenotypicFeatures"
@@ -133,13 +135,13 @@ def read_packet(
     """
     notes = Counter() if notes is None else notes
     if not isinstance(value, dict):
-        raise ValueError(f"{_kind(value)} instead of an object")
+        raise ValueError(_kind(value))
     features = _either(value, "phenotypicFeatures", "phenotypic_features")
     if not isinstance(features, list | None):
         raise ValueError(f"phenotypicFeatures is {_kind(features)} instead of a list")
     subject = value.get("subject")
-    if features is None and not isinstance(subject, dict):
-        raise ValueError("neither phenotypicFeatures nor a subject")
+    if features is None and not MARKS.intersection(value):
+        raise ValueError("an object without phenotypicFeatures, subject, metaData or id")
     features = features or []
     if len(features) > MOST_FEATURES:
         raise ValueError(f"more than {MOST_FEATURES} features")
@@ -255,6 +257,6 @@ def _pubmed(text: object) -> list[str]:
 
 def _kind(value: object) -> str:
     if isinstance(value, _Malformed):
-        return "text that is not JSON"
+        return "no JSON"
     kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     return kinds.get(type(value), "nothing" if value is None else "a number")

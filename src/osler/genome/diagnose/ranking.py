@@ -30,6 +30,11 @@ CITATION = (
     "Human Phenotype Ontology, {date}, https://human-phenotype-ontology.org; Gargano et al. 2024, "
     "Nucleic Acids Res 52:D1333-D1346, doi:10.1093/nar/gkad1005"
 )
+LEFT_OUT = {
+    "unknown": "unknown HPO terms, left out",
+    "obsolete": "obsolete HPO terms without a replacement, left out",
+    "not an abnormality": "HPO terms that are no abnormality, left out",
+}
 NOTHING_TO_RANK_BY = "no finding that the ontology knows: nothing to rank by"
 
 
@@ -293,7 +298,7 @@ def _resolved(
     for one in ids:
         resolved = ontology.resolve(one)
         if resolved.term is None:
-            _count(notes, f"terms left out: {resolved.standing}")
+            _count(notes, LEFT_OUT[resolved.standing])
         elif resolved.term == 0:
             _count(notes, "terms that say no more than 'abnormal', left out")
         elif resolved.term in found:
