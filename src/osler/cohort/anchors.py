@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from osler.cohort.flow import FlowStep
-from osler.cohort.moments import NEVER, Bools, Ints, Moments
-from osler.cohort.task import Boundary, Constraint, Edge, Task, Window
+from osler.cohort.moments import Bools, Ints, Moments
+from osler.cohort.task import TRIGGER, Boundary, Constraint, Edge, Task, Window
 from osler.cohort.words import constraint_words, window_words
 
 
@@ -18,17 +18,23 @@ class Anchors:
 
     Parameters
     ----------
-    subject : shape (n,)
+    subject : shape (n,), ascending
         Position of the subject in `moments.subject_ids`.
-    points
+    times
         `trigger`, `window.start`, `window.end` to times in microseconds, shape (n,).
+    positions
+        The same to the first moment at or after each time, as far as it was asked for.
+    same
+        Points that are another point.
     label : shape (n,) or None
         Count of the label's predicate in its window.
     """
 
     moments: Moments
     subject: Ints
-    points: dict[str, Ints]
+    times: dict[str, Ints]
+    positions: dict[str, Ints] = field(default_factory=dict)
+    same: dict[str, str] = field(default_factory=dict)
     label: Ints | None = None
     flow: list[FlowStep] = field(default_factory=list)
 
@@ -36,8 +42,8 @@ class Anchors:
     def of(cls, moments: Moments, task: Task) -> Anchors:
         """Begin with every moment of the trigger."""
         places = moments.occurrences(task.trigger)
-        subject = np.searchsorted(moments.starts, places, side="right") - 1
-        anchors = cls(moments, subject, {"trigger": moments.times_us[places]})
+        subject = moments.owners()[places]
+        anchors = cls(moments, subject, {TRIGGER: moments.times_us[places]}, {TRIGGER: places})
         seen = moments.subjects_seen
         anchors.flow.append(FlowStep("subjects in the data", seen, seen, "one row each"))
         if task.conditions:
@@ -49,24 +55,42 @@ class Anchors:
 
     def count(self, step: str, note: str = "") -> None:
         """Add a step of the flow with the rows and subjects that are left."""
-        self.flow.append(FlowStep(step, self.subject.size, np.unique(self.subject).size, note))
+        subjects = int(np.count_nonzero(np.diff(self.subject))) + bool(self.subject.size)
+        self.flow.append(FlowStep(step, self.subject.size, subjects, note))
 
     def keep(self, rows: Bools) -> None:
         """Leave out the other rows."""
-        self.subject = self.subject[rows]
-        self.points = {name: times[rows] for name, times in self.points.items()}
+        if rows.all():
+            return
+        kept = np.flatnonzero(rows)
+        self.subject = self.subject[kept]
+        self.times = {name: one[kept] for name, one in self.times.items()}
+        self.positions = {name: one[kept] for name, one in self.positions.items()}
         if self.label is not None:
-            self.label = self.label[rows]
+            self.label = self.label[kept]
+
+    def time(self, point: str) -> Ints:
+        """Return the time of a point of each row."""
+        return self.times[self.same.get(point, point)]
+
+    def position(self, point: str, *, after: bool) -> Ints:
+        """Return the first moment at or after a point of each row, or strictly after it."""
+        name = self.same.get(point, point)
+        if name not in self.positions:
+            found = self.moments.position(self.subject, self.times[name], after=False)
+            self.positions[name] = found
+        position = self.positions[name]
+        if not after:
+            return position
+        return self.moments.past(position, self.subject, self.times[name])
 
 
 def follow(moments: Moments, task: Task) -> Anchors:
     """Find each window around each trigger; keep the triggers whose windows all hold."""
     anchors = Anchors.of(moments, task)
     for window in task.windows:
-        _place(anchors, window, window.anchored)
-        _place(anchors, window, window.free)
-        found = np.logical_and(*(_point(anchors, window, edge) != NEVER for edge in _EDGES))
-        anchors.keep(found)
+        for edge in (window.anchored, window.free):
+            _place(anchors, window, edge)
         if _may_fail(window):
             anchors.count(f"window {window.name} found", window_words(window))
         _apply_limits(anchors, window)
@@ -80,33 +104,35 @@ def _may_fail(window: Window) -> bool:
     return any(window.boundary(edge).predicate is not None for edge in _EDGES)
 
 
-def _point(anchors: Anchors, window: Window, edge: Edge) -> Ints:
-    return anchors.points[f"{window.name}.{edge}"]
+def _name(window: Window, edge: Edge) -> str:
+    return f"{window.name}.{edge}"
 
 
 def _place(anchors: Anchors, window: Window, edge: Edge) -> None:
-    """Find one end of a window for every row; NEVER where there is none."""
-    boundary = window.boundary(edge)
-    origin = anchors.points[boundary.reference]
-    lost = origin == NEVER
-    point = np.where(lost, 0, origin)
-    if boundary.predicate is None:
-        moved = point + boundary.offset_us
+    """Find one end of a window for every row; rows without it are left out."""
+    boundary, name = window.boundary(edge), _name(window, edge)
+    if boundary.predicate is not None:
+        _place_at_event(anchors, window, edge, boundary)
+    elif boundary.offset_us:
+        anchors.times[name] = anchors.time(boundary.reference) + boundary.offset_us
     else:
-        moved = _bounding_event(anchors, window, edge, boundary, point)
-    anchors.points[f"{window.name}.{edge}"] = np.where(lost, NEVER, moved)
+        anchors.same[name] = anchors.same.get(boundary.reference, boundary.reference)
 
 
-def _bounding_event(
-    anchors: Anchors, window: Window, edge: Edge, boundary: Boundary, point: Ints
-) -> Ints:
+def _place_at_event(anchors: Anchors, window: Window, edge: Edge, boundary: Boundary) -> None:
     """Find the bounding event; it may coincide with the other end only if it is included."""
     included = window.start_inclusive if edge == "start" else window.end_inclusive
     strict = edge == window.anchored or not included
-    name = boundary.predicate or ""
-    if boundary.before:
-        return anchors.moments.previous_time(name, anchors.subject, point, before=strict)
-    return anchors.moments.next_time(name, anchors.subject, point, after=strict)
+    forward = not boundary.before
+    position = anchors.position(boundary.reference, after=strict == forward)
+    where = anchors.moments.occurrence(
+        boundary.predicate or "", anchors.subject, position, forward=forward
+    )
+    found = where >= 0
+    anchors.keep(found)
+    where = where[found]
+    anchors.positions[_name(window, edge)] = where
+    anchors.times[_name(window, edge)] = anchors.moments.time_at(where)
 
 
 def _apply_limits(anchors: Anchors, window: Window) -> None:
@@ -125,10 +151,9 @@ def _apply_limits(anchors: Anchors, window: Window) -> None:
 
 def _span(anchors: Anchors, window: Window) -> tuple[Ints, Ints]:
     """Return the first moment inside the window and the first one past it, never before it."""
-    moments, subject = anchors.moments, anchors.subject
-    start, end = _point(anchors, window, "start"), _point(anchors, window, "end")
-    first = moments.position(subject, start, after=not window.start_inclusive)
-    last = moments.position(subject, end, after=window.end_inclusive)
+    start, end = _name(window, "start"), _name(window, "end")
+    first = anchors.position(start, after=not window.start_inclusive)
+    last = anchors.position(end, after=window.end_inclusive)
     return first, np.maximum(first, last)
 
 
@@ -150,5 +175,5 @@ def prediction_times(anchors: Anchors, task: Task) -> Ints:
     """Return the time each row's prediction is made at: the index timestamp, else the trigger."""
     window = task.index_window
     if window is None or window.index_timestamp is None:
-        return anchors.points["trigger"]
-    return _point(anchors, window, window.index_timestamp)
+        return anchors.time(TRIGGER)
+    return anchors.time(_name(window, window.index_timestamp))

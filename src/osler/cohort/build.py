@@ -13,7 +13,7 @@ from osler.cohort.anchors import Anchors, follow, prediction_times
 from osler.cohort.document import TaskLike, load_document
 from osler.cohort.flow import FlowStep, add_flows
 from osler.cohort.grammar import read_task
-from osler.cohort.moments import Ints, gather
+from osler.cohort.moments import Ints, blocks, gather
 from osler.cohort.outcome import (
     Binary,
     Horizon,
@@ -27,7 +27,7 @@ from osler.cohort.outcome import (
 )
 from osler.cohort.reading import Reading
 from osler.cohort.survival import DEATHS, event_counts, time_to_event
-from osler.cohort.task import Plain, Task
+from osler.cohort.task import Plain, Predicate, Task
 from osler.cohort.words import task_sentences
 from osler.errors import Fault, InputError
 from osler.model import DEATH
@@ -116,10 +116,16 @@ def extract(
     read = read_task(_merged(load_document(task), predicates), reading)
     if read is None:
         raise InputError(reading.faults)
-    anchors = follow(gather(events, read.predicates), read)
-    return _rows(anchors, prediction_times(anchors, read)).sort(
-        "subject_id", "prediction_time", maintain_order=True
-    )
+    return pl.concat([_extracted(block, read) for block in blocks(events, read.predicates)])
+
+
+def _extracted(events: pl.DataFrame, task: Task) -> pl.DataFrame:
+    anchors = follow(gather(events, task.predicates), task)
+    return _sorted(_rows(anchors, prediction_times(anchors, task)))
+
+
+def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort("subject_id", "prediction_time", maintain_order=True)
 
 
 def build(
@@ -142,7 +148,11 @@ def build(
         With every fault in task and outcome at once.
     """
     read, question = _read(_merged(load_document(task), predicates), outcome, events.columns)
-    return _answer(events, read, question)
+    wanted = dict(read.predicates)
+    if isinstance(question, TimeToEvent):
+        wanted[DEATHS] = Plain(codes=(DEATH,))
+    parts = [_answer(block, read, wanted, question) for block in blocks(events, wanted)]
+    return Cohort.concat(parts)
 
 
 def faults(
@@ -227,10 +237,9 @@ def _undefined(document: Any, used: Mapping[str, str], reading: Reading) -> None
             reading.fault(key, f"the undefined predicate {name!r}", choices)
 
 
-def _answer(events: pl.DataFrame, task: Task, question: Outcome | None) -> Cohort:
-    wanted = dict(task.predicates)
-    if isinstance(question, TimeToEvent):
-        wanted[DEATHS] = Plain(codes=(DEATH,))
+def _answer(
+    events: pl.DataFrame, task: Task, wanted: Mapping[str, Predicate], question: Outcome | None
+) -> Cohort:
     anchors = follow(gather(events, wanted), task)
     index_us = prediction_times(anchors, task)
     rows = _rows(anchors, index_us)
@@ -247,7 +256,7 @@ def _answer(events: pl.DataFrame, task: Task, question: Outcome | None) -> Cohor
     elif question is not None and task.label_window is not None:
         causes = (task.label_window.label or "",)
     return Cohort(
-        rows.sort("subject_id", "prediction_time", maintain_order=True),
+        _sorted(rows),
         (*flow, FlowStep("rows of the cohort", rows.height, rows["subject_id"].n_unique())),
         causes,
         horizons,
