@@ -37,7 +37,7 @@ PROMISED = [
     ("genome", "score"),
     ("genome", "somatic"),
     *(("knowledge", act) for act in ("list", "verify", "diff", "install")),
-    *(("study", act) for act in ("run", "explain")),
+    *(("study", act) for act in ("run", "apply", "explain")),
     *(("vault", act) for act in ("init", "info", "verify", "rekey", "erase", "audit")),
 ]
 

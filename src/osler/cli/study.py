@@ -24,6 +24,14 @@ class Engine(StrEnum):
     RAY = "ray"
 
 
+class Update(StrEnum):
+    """How predictions are brought into line with new people."""
+
+    INTERCEPT = "intercept"
+    SLOPE = "slope"
+    FULL = "full"
+
+
 @study_app.command("run")
 def run(
     study: StudyFile,
@@ -44,6 +52,52 @@ def run(
     """
     results = workflows.run_study(
         opening(vault, key_file, user, purpose), study, out, seed=seed, engine=engine.value
+    )
+    show.note(f"predictions of single patients lie in clear in {out}; the vault has registered it")
+    if json:
+        show.data(results)
+        return
+    show.text(workflows.study_summary(results), f"report: {out / 'report.html'}")
+
+
+@study_app.command("apply")
+def apply(
+    run_folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder that `osler study run` wrote.")
+    ],
+    vault: VaultOption,
+    out: Annotated[Path, typer.Option("--out", metavar="RUN2", help="Folder to write.")],
+    recalibrate: Annotated[
+        Update | None,
+        typer.Option(
+            help="Update the predictions on a part of the subjects: intercept, slope or full."
+        ),
+    ] = None,
+    share: Annotated[
+        float,
+        typer.Option(help="Share of the subjects that the update is fitted on; the rest judge it."),
+    ] = 0.5,
+    engine: Annotated[
+        Engine, typer.Option(help="Where the map over shards runs: local or ray.")
+    ] = Engine.LOCAL,
+    seed: Seed = 0,
+    key_file: KeyFile = None,
+    json: Json = False,
+    user: User = None,
+    purpose: Purpose = None,
+) -> None:
+    """Judge a saved model on another vault, and recalibrate it to there if asked.
+
+    Example: osler study apply run --vault other.vault --recalibrate slope --out run2
+    """
+    results = workflows.apply_study(
+        opening(vault, key_file, user, purpose),
+        run_folder,
+        out,
+        recalibrate=recalibrate.value if recalibrate else None,
+        share=share,
+        seed=seed,
+        engine=engine.value,
     )
     show.note(f"predictions of single patients lie in clear in {out}; the vault has registered it")
     if json:

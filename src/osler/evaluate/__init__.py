@@ -18,6 +18,8 @@ from osler.evaluate.curves import IncidenceCurve, incidence
 from osler.evaluate.labels import binary
 from osler.evaluate.leaks import LeakageCheck, leakage
 from osler.evaluate.limits import DEFAULT_LIMITS, Gate, check_limits, gates
+from osler.evaluate.recalibrate import Recalibration, recalibrate_incidence, recalibrate_risk
+from osler.evaluate.shift import ColumnDifference, Placing, Reference, membership
 from osler.evaluate.survival import competing, time_to_event
 
 __all__ = [
@@ -27,12 +29,16 @@ __all__ = [
     "Alerts",
     "CalibrationBin",
     "CalibrationTable",
+    "ColumnDifference",
     "Gate",
     "GroupRow",
     "GroupTable",
     "IncidenceCurve",
     "LeakageCheck",
     "NetBenefitRow",
+    "Placing",
+    "Recalibration",
+    "Reference",
     "Stays",
     "alert_report",
     "at_burden",
@@ -47,6 +53,9 @@ __all__ = [
     "groups",
     "incidence",
     "leakage",
+    "membership",
     "net_benefit",
+    "recalibrate_incidence",
+    "recalibrate_risk",
     "time_to_event",
 ]

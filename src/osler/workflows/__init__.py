@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         list_knowledge,
         verify_knowledge,
     )
-    from osler.workflows.study import explain_study, run_study, study_summary
+    from osler.workflows.study import apply_study, explain_study, run_study, study_summary
     from osler.workflows.vaults import (
         audit_vault,
         erase_subject,
@@ -42,6 +42,7 @@ __all__ = [
     "SomaticAnswer",
     "TumourQuestion",
     "advise_on_drugs",
+    "apply_study",
     "audit_vault",
     "changed_subjects",
     "derive",
@@ -78,7 +79,7 @@ _HOMES = {
     "opening": ("Opening",),
     "patient": ("report_patient",),
     "releases": ("diff_knowledge", "install_knowledge", "list_knowledge", "verify_knowledge"),
-    "study": ("explain_study", "run_study", "study_summary"),
+    "study": ("apply_study", "explain_study", "run_study", "study_summary"),
     "vaults": (
         "audit_vault",
         "erase_subject",

@@ -52,3 +52,9 @@ def card(results: dict[str, Any], columns: int) -> dict[str, Any]:
         "contact": None,
         "provenance": results["provenance"],
     }
+
+
+def write_card(folder: Any, results: Any, study: Any, columns: int) -> None:
+    from osler.workflows.writing import write_json
+
+    write_json(folder / "card.json", card(results, columns))

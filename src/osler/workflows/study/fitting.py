@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from osler.errors import Fault, InputError, NotEstimable
+from osler.evaluate.calibration import Link, from_link, to_link
 from osler.features import Column, FeatureMatrix
 from osler.learn.splits import stratified_folds
 from osler.predict import Risk, TimeToEvent
@@ -22,6 +23,8 @@ from osler.workflows.study.saved import FittedModel
 
 FEWEST_EVENTS = 10
 WORKERS = 2
+# Times at which a recalibrated curve's hazards are taken; between them they are as good as equal.
+HAZARD_STEPS = 60
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -236,7 +239,14 @@ def reference_incidence(
 
 
 def predict(fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int) -> Floats:
-    """Return incidence, shape (n, causes, t)."""
+    """Return incidence, shape (n, causes, t), recalibrated where the model was."""
+    if fitted.recalibration is not None:
+        return recalibrated(fitted, part, times, causes)
+    return as_fitted(fitted, part, times, causes)
+
+
+def as_fitted(fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int) -> Floats:
+    """Return incidence, shape (n, causes, t), as the model was fitted, before any recalibration."""
     if isinstance(fitted.model, Risk):
         return np.asarray(fitted.model.predict_proba(part))[:, 1][:, None, None]
     model, none = fitted.model, np.zeros((part.shape[0], len(times)))
@@ -250,10 +260,45 @@ def predict(fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int
     return np.stack(curves, axis=1)
 
 
+def recalibrated(fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int) -> Floats:
+    """Return recalibrated incidence, shape (n, causes, t)."""
+    update = fitted.recalibration
+    if update is None:
+        return as_fitted(fitted, part, times, causes)
+    if update.anchor is None:
+        risk = as_fitted(fitted, part, times, causes)
+        return update.probability(risk[:, 0, 0])[:, None, None]
+    last = max(float(np.max(times)), update.anchor)
+    grid = np.unique([*np.linspace(0, last, HAZARD_STEPS + 1)[1:], *times, update.anchor])
+    grid = grid[grid > 0]
+    curves = update.incidence(as_fitted(fitted, part, grid, causes), grid)
+    found = np.zeros((part.shape[0], causes, len(times)))
+    later = np.flatnonzero(times > 0)
+    found[:, :, later] = curves[:, :, np.searchsorted(grid, times[later])]
+    return found
+
+
 def predict_interval(
     fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int, level: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return low and high of the incidence, each of shape (n, causes, t)."""
+    """Return low and high of the incidence, each of shape (n, causes, t).
+
+    A recalibrated prediction keeps the width that it had on the scale of its link; that the
+    recalibration itself was estimated is not in it.
+    """
+    low, high = _interval_as_fitted(fitted, part, times, causes, level)
+    if fitted.recalibration is None:
+        return low, high
+    link: Link = "logit" if fitted.recalibration.anchor is None else "cloglog"
+    before = to_link(as_fitted(fitted, part, times, causes), link)
+    after = to_link(recalibrated(fitted, part, times, causes), link)
+    moved = [from_link(after + to_link(one, link) - before, link) for one in (low, high)]
+    return moved[0], moved[1]
+
+
+def _interval_as_fitted(
+    fitted: FittedModel, part: FeatureMatrix, times: Floats, causes: int, level: float
+) -> tuple[Floats, Floats]:
     if isinstance(fitted.model, Risk):
         pair = fitted.model.predict_interval(part, level=level)
         return np.asarray(pair[0])[:, None, None], np.asarray(pair[1])[:, None, None]

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 import osler
 from osler.cohort import Cohort, explain
 from osler.errors import NotEstimable
+from osler.evaluate import Reference
 from osler.model import FORMAT_VERSION, Provenance, digest_of
 from osler.report import study_html, study_text
 from osler.vault import Vault
 from osler.workflows.derived import in_words, inputs_of, warnings_of
 from osler.workflows.opening import Opening
 from osler.workflows.study.card import card
+from osler.workflows.study.domain import DOMAIN, domain_of, save_domain
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
 from osler.workflows.study.gather import Material, gather
 from osler.workflows.study.horizons import Horizon, horizons_of
@@ -103,7 +105,7 @@ def run_study(
     )
     predictions = predictions_of(material, outcomes, fitted, horizons)
     with whole_folder(out, RESULTS) as folder:
-        save(folder, study, results, predictions, fitted)
+        save(folder, study, results, predictions, fitted, domain_of(material.matrix, fitted))
         subjects = material.cohort.rows["subject_id"].unique().to_list()
         vault.register_export("study run", digest_of(results), subjects, where=str(out))
     return results
@@ -191,6 +193,7 @@ def save(
     results: dict[str, Any],
     predictions: pl.DataFrame,
     fitted: CrossFitted,
+    domain: Reference | None,
 ) -> None:
     """Write every file of a run, the list of digests last."""
     (folder / STUDY).write_text(study.text, "utf-8")
@@ -201,6 +204,8 @@ def save(
     fitted.final.save(folder / MODEL / FINAL)
     for number, model in enumerate(fitted.folds):
         model.save(folder / MODEL / f"fold-{number}")
+    if domain is not None:
+        save_domain(domain, folder / MODEL / DOMAIN)
     write_json(
         folder / DIGESTS, {"format_version": FORMAT_VERSION, "sha256": folder_digests(folder)}
     )

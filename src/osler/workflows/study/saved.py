@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 
 from osler.errors import Damaged, Fault, InputError
+from osler.evaluate import Recalibration, Reference
 from osler.features import FeatureMatrix
 from osler.model import FORMAT_VERSION
 from osler.predict import Risk, TimeToEvent
+from osler.workflows.study.domain import DOMAIN, load_domain
 from osler.workflows.study.question import Study
 from osler.workflows.writing import DIGESTS, folder_digests, write_json
 
@@ -26,16 +28,18 @@ RESULTS, REPORT, CARD, PREDICTIONS, STUDY = (
 )
 MODEL = "model"
 FINAL = "final"
+RECALIBRATION = "recalibration.json"
 
 Model = TimeToEvent | Risk
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A model and the columns of the matrix that it was fitted on."""
+    """A model, the columns of the matrix that it was fitted on, and how it was recalibrated."""
 
     model: Model
     columns: tuple[str, ...]
+    recalibration: Recalibration | None = None
 
     def of(self, matrix: FeatureMatrix) -> FeatureMatrix:
         """Return the model's columns of any matrix; those it lacks hold no events."""
@@ -45,13 +49,20 @@ class FittedModel:
         """Write the model and its columns."""
         self.model.save(folder)
         write_json(folder / "columns.json", list(self.columns))
+        if self.recalibration is not None:
+            write_json(folder / RECALIBRATION, plain(self.recalibration.to_json()))
 
     @classmethod
     def load(cls, folder: Path, *, time_to_event: bool) -> FittedModel:
         """Read a model and its columns."""
         kind: type[Model] = TimeToEvent if time_to_event else Risk
         columns = json.loads((folder / "columns.json").read_text("utf-8"))
-        return cls(kind.load(folder), tuple(columns))
+        update = None
+        if (folder / RECALIBRATION).is_file():
+            update = Recalibration.from_json(
+                json.loads((folder / RECALIBRATION).read_text("utf-8"))
+            )
+        return cls(kind.load(folder), tuple(columns), update)
 
 
 @dataclass(frozen=True)
@@ -88,10 +99,12 @@ class SavedRun:
         wrong = [name for name, digest in digests.items() if found.get(name) != digest]
         if wrong:
             raise Damaged(f"{path}: {', '.join(sorted(wrong)[:3])} changed since the run was saved")
+        results = json.loads((path / RESULTS).read_text("utf-8"))
+        _check_version(path / RESULTS, results.get("format_version"))
         return cls(
             path=path,
             study=Study.parse((path / STUDY).read_text("utf-8"), STUDY),
-            results=json.loads((path / RESULTS).read_text("utf-8")),
+            results=results,
             predictions=pl.read_parquet(path / PREDICTIONS),
             digest=found[RESULTS],
         )
@@ -106,6 +119,16 @@ class SavedRun:
         name = FINAL if fold is None else f"fold-{fold}"
         folder = self.path / MODEL / name
         return FittedModel.load(folder, time_to_event=self.study.time_to_event), fold
+
+    def final(self) -> FittedModel:
+        """Return the model that was fitted on everyone."""
+        folder = self.path / MODEL / FINAL
+        return FittedModel.load(folder, time_to_event=self.study.time_to_event)
+
+    def domain(self) -> Reference | None:
+        """Return what the people that the final model learned from looked like, if it was saved."""
+        folder = self.path / MODEL / DOMAIN
+        return load_domain(folder) if folder.is_dir() else None
 
     def fold_of(self, subject_id: int, vault_id: str) -> int | None:
         """Return the fold that left the subject out, None if the subject was not in training."""
@@ -131,16 +154,20 @@ def _digests(path: Path) -> dict[str, str]:
     try:
         listed = json.loads((path / DIGESTS).read_text("utf-8"))
         version, digests = listed["format_version"], dict(listed["sha256"])
-        newer = version > FORMAT_VERSION
+        _check_version(path, version)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{path / DIGESTS} is not the list of digests that was saved") from error
-    if newer:
-        raise InputError(
-            Fault(str(path), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
-        )
     if not {RESULTS, PREDICTIONS, STUDY, f"{MODEL}/{FINAL}/columns.json"} <= set(digests):
         raise Damaged(f"{path / DIGESTS} lists no results, predictions, study or model")
     return digests
+
+
+def _check_version(where: Path, version: Any) -> None:
+    """Refuse what a newer osler has written."""
+    if version is None or version > FORMAT_VERSION:
+        raise InputError(
+            Fault(str(where), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
+        )
 
 
 def plain(value: Any) -> Any:
