@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,34 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_PLAIN = {
+    "tag:yaml.org,2002:bool": (r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
+    "tag:yaml.org,2002:int": (r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F]+)\Z", "-+0123456789"),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"
+        r"|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z",
+        "-+.0123456789",
+    ),
+}
+
+
+def _read_as_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
+    """Let plain values mean what they mean in YAML 1.2, the language of ACES files.
+
+    In YAML 1.1 the code `NO` would be false, `1e3` a text, and `1:30` a number of seconds.
+    """
+    kept = {
+        first: [(tag, form) for tag, form in forms if tag not in _PLAIN]
+        for first, forms in loader.yaml_implicit_resolvers.items()
+    }
+    loader.yaml_implicit_resolvers = kept
+    for tag, (form, firsts) in _PLAIN.items():
+        loader.add_implicit_resolver(tag, re.compile(form), list(firsts))
+
+
+_read_as_yaml_1_2(_Loader)
 
 
 def load_document(task: TaskLike) -> Any:

@@ -95,7 +95,7 @@ def _plain(key: str, raw: object, reading: Reading, *, static: bool) -> Plain:
     if "expr" in raw:
         reading.fault(f"{key}.expr", "a derived predicate", "a code", "move it to predicates")
         return Plain()
-    codes, regex = _code(f"{key}.code", raw.get("code"), reading)
+    codes, regex = _code(f"{key}.code", raw, reading)
     least, most = (_number(f"{key}.{name}", raw.get(name), reading) for name in _LIMITS)
     with_least, with_most = (
         reading.boolean(f"{key}.{name}_inclusive", raw.get(f"{name}_inclusive"), False)
@@ -109,9 +109,15 @@ def _plain(key: str, raw: object, reading: Reading, *, static: bool) -> Plain:
 _LIMITS = ("value_min", "value_max")
 
 
-def _code(key: str, raw: object, reading: Reading) -> tuple[tuple[str, ...], str | None]:
+def _code(
+    key: str, given: Mapping[str, Any], reading: Reading
+) -> tuple[tuple[str, ...], str | None]:
+    raw = given.get("code")
     if isinstance(raw, str):
         return (raw,), None
+    if raw is None and "code" in given:
+        # As in es-aces, where comparing a code with null is never true; public tasks hold such.
+        return (), None
     if isinstance(raw, Mapping) and set(raw) == {"any"}:
         listed = raw["any"]
         if isinstance(listed, list) and listed and all(isinstance(one, str) for one in listed):

@@ -22,7 +22,7 @@ class Plain:
     Parameters
     ----------
     codes
-        Codes any of which match; empty when `regex` is given.
+        Codes any of which match; none does when it is empty and no `regex` is given.
     regex
         Pattern searched for anywhere in the code.
     equal

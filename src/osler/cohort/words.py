@@ -108,6 +108,8 @@ def predicate_words(one: Predicate) -> str:
     if isinstance(one, Derived):
         joined = f" {one.operator} ".join(words(name) for name in one.inputs)
         return f"{joined} at the same time" if one.operator == "and" else joined
+    if not one.codes and one.regex is None:
+        return "no event at all: its code is null, and null equals no code"
     return listed([_code_words(one), *_limit_words(one)])
 
 
