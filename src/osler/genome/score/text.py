@@ -6,15 +6,17 @@ section 4.1), so that a thread can open many ahead. zlib lets go of the interpre
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from osler.errors import Fault, InputError
+from osler.errors import Fault, InputError, MissingExtra
+from osler.extras import require
 
 GZIP = b"\x1f\x8b"
 # The empty member that ends every BGZF file.
@@ -221,4 +223,21 @@ def _open(members: list[bytes]) -> bytes:
     """Decompress members, their check sums looked at."""
     if any(int.from_bytes(one[-4:], "little") > MOST_MEMBER_BYTES for one in members):
         raise EOFError
-    return b"".join([zlib.decompress(one, _WHOLE_MEMBER, MOST_MEMBER_BYTES) for one in members])
+    inflate, error = _inflater()
+    try:
+        return b"".join([inflate(one, _WHOLE_MEMBER, MOST_MEMBER_BYTES) for one in members])
+    except error as found:
+        raise EOFError from found
+
+
+@functools.cache
+def _inflater() -> tuple[Callable[[bytes, int, int], bytes], type[Exception]]:
+    """Return what decompresses a member, and its error: ISA-L where it is installed, else zlib.
+
+    ISA-L takes less than half the time, and most of the time of a large file is decompression.
+    """
+    try:
+        faster: Any = require("isal.isal_zlib", "genome")
+    except MissingExtra:
+        return zlib.decompress, zlib.error
+    return faster.decompress, faster.error
