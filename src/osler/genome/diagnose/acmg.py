@@ -217,6 +217,11 @@ class Classification:
     notes: tuple[str, ...] = ()
 
     @property
+    def tier(self) -> Class:
+        """The class, by its other name."""
+        return self.class_
+
+    @property
     def met(self) -> tuple[Criterion, ...]:
         """The criteria that are met."""
         return tuple(one for one in self.criteria if one.state == "met")
