@@ -50,8 +50,32 @@ def diagnose(
         Path | None, typer.Option("--clinvar", metavar="FILE", help="ClinVar as VCF, of yours.")
     ] = None,
     gnomad: Annotated[
-        Path | None, typer.Option("--gnomad", metavar="FILE", help="gnomAD as VCF, of yours.")
+        Path | None,
+        typer.Option("--gnomad", metavar="FILE", help="gnomAD as VCF or table, of yours."),
     ] = None,
+    criteria: Annotated[
+        Path | None,
+        typer.Option("--criteria", metavar="FILE", help="ACMG/AMP criteria that you judged."),
+    ] = None,
+    loss_of_function: Annotated[
+        Path | None,
+        typer.Option(
+            "--loss-of-function",
+            metavar="FILE",
+            help="Genes where loss of function causes disease: one a line, or ClinGen's table.",
+        ),
+    ] = None,
+    build: Annotated[
+        str | None,
+        typer.Option("--build", metavar="NAME", help="GRCh37 or GRCh38, if the VCF does not tell."),
+    ] = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="The whole exome or genome was sequenced: to find nothing speaks against.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Rank rare diseases by a patient's findings, with the posterior and each finding's weight.
@@ -66,6 +90,10 @@ def diagnose(
         sample=sample,
         clinvar=clinvar,
         gnomad=gnomad,
+        criteria=criteria,
+        loss_of_function=loss_of_function,
+        build=build,
+        whole=whole,
     )
     tally = Tally()
     answer = workflows.diagnose(question, out, seen=None if json else tally.add)
@@ -128,6 +156,7 @@ def _of(candidate: Candidate) -> list[str]:
     )
     lines = [f"  {candidate.posterior:6.1%}  {candidate.disease} {candidate.name}: {why}"]
     genotype = candidate.genotype
-    if genotype is not None and genotype.variants:
-        lines.append(f"          {genotype.gene}: {genotype.how}, {genotype.log_lr:+.1f}")
+    if genotype is not None:
+        shown = ", ".join(one.variant for one in genotype.evidence.variants[:MOST_TERMS])
+        lines.append(f"          {genotype.gene}: {shown or 'no variant'} {genotype.log_lr:+.1f}")
     return lines

@@ -114,9 +114,18 @@ def _told(term: TermRatio) -> str:
 
 
 def _by_genotype(genotype: GenotypeEvidence) -> Reason:
-    named = ", ".join(one.variant for one in genotype.variants[:MOST_REASONS]) or "no variant"
-    what = f"{genotype.gene}: {named}; {genotype.how}: log likelihood ratio {genotype.log_lr:+.2f}"
+    mode = genotype.inheritance or "no single mode of inheritance annotated"
+    what = f"{genotype.gene}: {_variants(genotype)}; {mode}"
+    what = f"{what}: log likelihood ratio {genotype.log_lr:+.2f}"
     return Reason(what, genotype.log_lr, "the patient's variants")
+
+
+def _variants(genotype: GenotypeEvidence) -> str:
+    named = [
+        f"{one.variant} ({one.zygosity.value}, {one.classification.class_.value} by ACMG/AMP)"
+        for one in genotype.evidence.variants[:MOST_REASONS]
+    ]
+    return ", ".join(named) or "no variant found"
 
 
 def caveats(candidate: Candidate, case: Diagnosis, release: Release) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from osler.genome.diagnose.acmg import Classification
+if TYPE_CHECKING:
+    from osler.genome.diagnose.variants import GeneEvidence
 
 
 @dataclass(frozen=True)
@@ -40,76 +41,32 @@ class TermRatio:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A variant of the patient in a gene of a candidate.
-
-    Attributes
-    ----------
-    variant
-        `chromosome-position-reference-alternate`, with the build.
-    copies
-        How many copies of the gene carry it.
-    consequence
-        Sequence Ontology terms of the file's annotation, the most severe transcript.
-    """
-
-    variant: str
-    gene: str
-    copies: int
-    consequence: tuple[str, ...]
-    hgvs: str | None
-    classification: Classification
-    clinvar: str | None = None
-    frequency: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry of a genotype's `variants`."""
-        return {
-            "variant": self.variant,
-            "gene": self.gene,
-            "copies": self.copies,
-            "consequence": list(self.consequence),
-            "hgvs": self.hgvs,
-            "clinvar": self.clinvar,
-            "gnomad_frequency": self.frequency,
-            "acmg": self.classification.to_json(),
-        }
-
-
-@dataclass(frozen=True)
 class GenotypeEvidence:
-    """What the variants of a candidate's gene say, given its mode of inheritance.
+    """What the patient's variants say of a candidate.
 
     Attributes
     ----------
+    gene
+        Of the candidate's genes the one that speaks most for it.
+    inheritance
+        The candidate's mode by its annotations; None if they give none or several.
     log_lr
-        As it is added to the candidate's.
-    copies
-        Of the gene, that carry a variant not classed as benign.
-    expected_copies
-        How many the mode of inheritance asks for.
-    how
-        Why it counts as it does.
+        For that mode, as it is added to the candidate's.
+    evidence
+        All that is said of the gene.
     """
 
     gene: str
-    inheritance: str
+    inheritance: str | None
     log_lr: float
-    copies: int
-    expected_copies: int
-    how: str
-    variants: tuple[Variant, ...] = ()
+    evidence: GeneEvidence
 
     def to_json(self) -> dict[str, Any]:
         """Return a candidate's `genotype`."""
         return {
-            "gene": self.gene,
-            "inheritance": self.inheritance,
+            **self.evidence.to_json(),
             "log_lr": self.log_lr,
-            "copies": self.copies,
-            "expected_copies": self.expected_copies,
-            "how": self.how,
-            "variants": [one.to_json() for one in self.variants],
+            "inheritance": self.inheritance,
         }
 
 

@@ -38,6 +38,14 @@ class CasesQuestion:
         The patient's sample in the VCF; needed where it has several.
     clinvar, gnomad
         Files that the user supplies; without them their criteria are not assessed.
+    criteria
+        Criteria that the user has judged.
+    loss_of_function
+        Genes where loss of function is a known mechanism, by the user.
+    build
+        `GRCh37` or `GRCh38`, where the VCF does not tell.
+    whole
+        The whole exome or genome was sequenced, so that finding nothing speaks against a gene.
     """
 
     packets: Path
@@ -47,6 +55,10 @@ class CasesQuestion:
     sample: str | None = None
     clinvar: Path | None = None
     gnomad: Path | None = None
+    criteria: Path | None = None
+    loss_of_function: Path | None = None
+    build: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,7 @@ def diagnose(
     file = read_phenopackets(question.packets)
     _check_cases(question, file)
     engine = load(release)
-    genotype, notes = _genotype(question, engine)
+    genotype, notes = _genotype(question, file, engine)
     answer = CasesAnswer(
         _about(question, file, engine, notes), lambda: _cases(question, file, engine, genotype)
     )
@@ -136,12 +148,19 @@ def _check_options(question: CasesQuestion) -> None:
     if question.top < 1:
         faults.append(Fault("--top", "less than one candidate", "1 or more"))
     if question.variants is None:
-        given = {"--sample": question.sample, "--clinvar": question.clinvar}
-        given |= {"--gnomad": question.gnomad}
+        given = {
+            "--sample": question.sample is not None,
+            "--clinvar": question.clinvar is not None,
+            "--gnomad": question.gnomad is not None,
+            "--criteria": question.criteria is not None,
+            "--loss-of-function": question.loss_of_function is not None,
+            "--build": question.build is not None,
+            "--whole": question.whole,
+        }
         faults += [
-            Fault(name, "given without a VCF", "--vcf FILE beside it")
-            for name, value in given.items()
-            if value is not None
+            Fault(name, "given without variants", "--vcf FILE beside it")
+            for name, is_given in given.items()
+            if is_given
         ]
     if faults:
         raise InputError(faults)
@@ -162,29 +181,30 @@ def _check_cases(question: CasesQuestion, file: PhenopacketFile) -> None:
 
 
 def _genotype(
-    question: CasesQuestion, engine: Engine
+    question: CasesQuestion, file: PhenopacketFile, engine: Engine
 ) -> tuple[Mapping[int, GenotypeEvidence] | None, list[str]]:
     """Return what the patient's variants say of each disease; None where there is no VCF."""
     if question.variants is None:
         return None, []
+    from osler.genome.diagnose.criteria import Thresholds
+    from osler.genome.diagnose.given import read_criteria, read_genes
     from osler.genome.diagnose.joining import by_disease
     from osler.genome.diagnose.variants import evidence
 
-    genes = frozenset(gene for found in engine.annotations.genes.values() for gene in found)
+    mechanism = read_genes(question.loss_of_function) if question.loss_of_function else None
     found = evidence(
         question.variants,
         sample=question.sample,
-        genes=genes,
+        genes=frozenset(gene for genes in engine.annotations.genes.values() for gene in genes),
         clinvar=question.clinvar,
         gnomad=question.gnomad,
+        build=question.build,
+        sex=file.packets[0].sex,
+        whole=question.whole,
+        thresholds=Thresholds(loss_of_function=mechanism),
+        given=read_criteria(question.criteria) if question.criteria else None,
     )
-    absent = {"ClinVar": question.clinvar, "gnomAD": question.gnomad}
-    notes = [
-        f"{name} was not given: its criteria are not assessed"
-        for name, file in absent.items()
-        if file is None
-    ]
-    return by_disease(found, engine.annotations), notes
+    return by_disease(found, engine.annotations), list(found.notes)
 
 
 def _cases(
