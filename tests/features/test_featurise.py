@@ -65,6 +65,7 @@ def _naive_cells(cells, i, code, window, events, t):
     put("any", 1)
     values = [e[3] for e in events if e[3] is not None and not math.isnan(e[3])]
     if values:
+        put("count_values", len(values))
         put("sum", math.fsum(values))
         put("sum_sqd", math.fsum(v * v for v in values))
         put("min", min(values))

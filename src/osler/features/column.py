@@ -25,9 +25,10 @@ AGGREGATIONS = (
     "mean",
     "slope",
     "time_since_last",
+    "count_values",
 )
 # A cell without events means none happened; for the rest it means not measured.
-ZERO_WHEN_ABSENT = frozenset({"count", "any"})
+ZERO_WHEN_ABSENT = frozenset({"count", "any", "count_values"})
 NEEDS_TIME = frozenset({"slope", "time_since_last"})
 
 AGE_CODE, AGE_AGGREGATION = "AGE", "years"

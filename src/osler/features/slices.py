@@ -111,6 +111,8 @@ class Measured:
         if name == "slope" and present.any():
             some = np.flatnonzero(present)
             present[some] = self.times_us[low[some]] != self.times_us[high[some] - 1]
+        if name == "count_values":
+            return (high - low).astype(np.float64), present
         cells = np.zeros(first.size, dtype=np.float64)
         cells[present] = self._over(name, low[present], high[present])
         return cells, present
