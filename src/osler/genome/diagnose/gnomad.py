@@ -24,7 +24,7 @@ from osler.genome.diagnose.sites import (
     records_at,
 )
 from osler.sources.files import open_binary
-from osler.sources.vcf import Record, is_bases, is_vcf, open_vcf, trimmed
+from osler.sources.vcf import Record, Stored, is_bases, is_vcf, open_vcf, trimmed
 
 # By meaning, the names that versions of gnomAD and its browser give a field; the first counts.
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -179,6 +179,12 @@ def read_frequencies(
                 found.add(allele, one, notes)
         agreement.settle(path.name, notes)
     return found
+
+
+def _is_plain_table(path: Path) -> bool:
+    """Say whether what begins as a VCF's columns goes on as a table."""
+    start = Stored.file(path).first_unpacked(16)
+    return start.startswith(b"#CHROM\tPOS\t") and not start.startswith(b"#CHROM\tPOS\tID")
 
 
 def _of_vcf(
