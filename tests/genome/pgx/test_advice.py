@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from osler import knowledge
 from osler.genome.pgx import warfarin
-from osler.genome.pgx.advice import Advisor, DrugAdvice, GeneState
+from osler.genome.pgx.advice import Advisor, DrugAdvice, GeneState, _keys
 from osler.genome.pgx.answers import Answers
 from osler.genome.pgx.guidelines import Guideline, Row, plain_text, read_guidelines
 from osler.genome.pgx.nouns import Diplotype, GeneCall
@@ -292,3 +292,12 @@ def test_advice_only_ever_comes_from_rows_of_what_is_known(data: st.DataObject) 
         for gene, key in one.lookup:
             may_be = {key for keys in states[gene].possible for key in keys}
             assert key in may_be or key == "No Result"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_key_that_is_hit_for_want_of_knowledge_says_so(order: int) -> None:
+    """Whichever reading of an open call is looked at first."""
+    readings = [frozenset({"Indeterminate"}), frozenset[str]()][::order]
+    (key,) = _keys(readings, frozenset({"Indeterminate", "Normal Metabolizer"}))
+    assert key[0] == "Indeterminate"
+    assert "do not know the function" in key[1]

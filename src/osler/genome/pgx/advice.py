@@ -7,7 +7,7 @@ guideline has no row for what is known, the drug is listed as not advised, with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -183,15 +183,20 @@ def _look_up(guideline: Guideline, states: Sequence[GeneState]) -> Advice:
     return (), _not_advised(guideline, _why_no_row(guideline, states, keys))
 
 
-def _keys(possible: frozenset[frozenset[str]], vocabulary: frozenset[str]) -> list[tuple[str, str]]:
-    """Return the keys of a guideline that a gene has, each with what is not known, if anything."""
+def _keys(
+    possible: Collection[frozenset[str]], vocabulary: frozenset[str]
+) -> list[tuple[str, str]]:
+    """Return the keys of a guideline that a gene has, each with what is not known, if anything.
+
+    A key that one reading hits and another only for want of knowledge is told as not known.
+    """
     if not possible:
         return [(NO_RESULT, "is not known")] if NO_RESULT in vocabulary else []
     found: dict[str, str] = {}
     for keys in possible:
         hits = keys & vocabulary
         if hits:
-            found |= dict.fromkeys(hits, "")
+            found = dict.fromkeys(hits, "") | found
         elif not keys:
             known = [one for one in UNKNOWN_ALLELE if one in vocabulary][:1]
             found |= dict.fromkeys(

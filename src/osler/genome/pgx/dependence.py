@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from osler.genome.pgx.advice import Advice
 from osler.genome.pgx.answers import Answers, Genes
+from osler.genome.pgx.caller import GeneCaller
+from osler.genome.pgx.columns import Column, Columns, columns_of
 from osler.genome.pgx.definitions import Definitions
 from osler.genome.pgx.nouns import Diplotype, GeneCall, GeneGenotypes
 from osler.genome.pgx.result import Dependence, GeneResult
-from osler.genome.pgx.settling import Settling, what_would_settle
+from osler.genome.pgx.settling import Settling, acts_for
 
 LookedUp = tuple[frozenset[frozenset[str]], tuple[Diplotype, ...]]
 Known = tuple[LookedUp, ...]
@@ -31,6 +33,8 @@ class Dependences:
     def __init__(self, answers: Answers, definitions: Definitions) -> None:
         self.answers = answers
         self.definitions = definitions
+        self._callers: dict[str, GeneCaller] = {}
+        self._columns: dict[str, tuple[GeneGenotypes, Columns]] = {}
         self._acts: dict[int, tuple[GeneCall, tuple[Settling, ...]]] = {}
         self._settled: dict[tuple[int, Known], tuple[GeneResult, GeneResult]] = {}
         self._partners: dict[str, tuple[str, ...]] = {}
@@ -76,15 +80,23 @@ class Dependences:
         self, call: GeneCall, genotypes: GeneGenotypes, sample: int
     ) -> tuple[Settling, ...]:
         if id(call) not in self._acts:
-            acts = what_would_settle(
-                genotypes,
-                call,
-                self.definitions.genes[call.gene],
-                function=lambda: self.definitions.function,
-                sample=sample,
-            )
+            column = self._column(genotypes, sample)
+            acts = acts_for(call, column, self._caller(call.gene))
             self._acts[id(call)] = (call, acts)
         return self._acts[id(call)][1]
+
+    def _caller(self, gene: str) -> GeneCaller:
+        if gene not in self._callers:
+            definition = self.definitions.genes[gene]
+            self._callers[gene] = GeneCaller(definition, lambda: self.definitions.function)
+        return self._callers[gene]
+
+    def _column(self, genotypes: GeneGenotypes, sample: int) -> Column:
+        known = self._columns.get(genotypes.gene)
+        if known is None or known[0] is not genotypes:
+            columns = columns_of(genotypes, self.definitions.genes[genotypes.gene])
+            known = self._columns[genotypes.gene] = (genotypes, columns)
+        return known[1].distinct[int(known[1].of_sample[sample])]
 
     def _dependence(self, act: Settling, gene: GeneResult, genes: Genes) -> Dependence:
         outcomes = [self._meaning(call) for call in act.outcomes]

@@ -56,14 +56,18 @@ def what_would_settle(
     call
         What `call_gene` made of it.
     """
+    given = (lambda: function) if isinstance(function, FunctionTable) else function
+    column = _column(genotypes, definition, sample)
+    return acts_for(call, column, GeneCaller(definition, given))
+
+
+def acts_for(call: GeneCall, column: Column, caller: GeneCaller) -> tuple[Settling, ...]:
+    """Return what would settle the call of a column; the caller may have called others before."""
     if call.status == "not callable":
         return ()
-    given = (lambda: function) if isinstance(function, FunctionTable) else function
-    caller = GeneCaller(definition, given)
-    column = _column(genotypes, definition, sample)
     seen = caller.seen(column)
     if caller.rule.refusal(seen) is not None:
-        return (_unread(definition, call),)
+        return (_unread(caller.definition, call),)
     phased = _by_phase(caller, column)
     return (*phased, *_by_position(caller, column, call))
 
