@@ -171,10 +171,9 @@ def read_frequencies(
     found = Frequencies(name=", ".join(path.name for path in paths))
     for path in paths:
         agreement = Agreement()
-        rows = (
-            _of_vcf(path, wanted, build, notes) if is_vcf(path) else _of_table(path, wanted, notes)
-        )
-        for allele, one in rows:
+        sites = is_vcf(path) and not _is_plain_table(path)
+        read = _of_vcf(path, wanted, build, notes) if sites else _of_table(path, wanted, notes)
+        for allele, one in read:
             if agreement.holds(allele, wanted):
                 found.add(allele, one, notes)
         agreement.settle(path.name, notes)
