@@ -1,6 +1,7 @@
 """A question made into rows: who, from when, and what became of them."""
 
-from osler.cohort.build import Cohort, build, explain, extract, faults
+from osler.cohort.build import Cohort, build, build_endpoints, explain, extract, faults
+from osler.cohort.case_control import case_control
 from osler.cohort.durations import duration
 from osler.cohort.flow import FlowStep
 from osler.cohort.outcome import Horizon
@@ -10,6 +11,8 @@ __all__ = [
     "FlowStep",
     "Horizon",
     "build",
+    "build_endpoints",
+    "case_control",
     "duration",
     "explain",
     "extract",

@@ -8,6 +8,7 @@ import numpy as np
 
 from osler.cohort.flow import FlowStep
 from osler.cohort.moments import Bools, Ints, Moments
+from osler.cohort.repeat import Repeat, repeat_sentence, repeated
 from osler.cohort.task import TRIGGER, Boundary, Constraint, Edge, Task, Window
 from osler.cohort.words import constraint_words, window_words
 
@@ -28,6 +29,8 @@ class Anchors:
         Points that are another point.
     label : shape (n,) or None
         Count of the label's predicate in its window.
+    origin_us : shape (n,) or None
+        Where the index is repeated: time of the event that the row began with.
     """
 
     moments: Moments
@@ -36,11 +39,12 @@ class Anchors:
     positions: dict[str, Ints] = field(default_factory=dict)
     same: dict[str, str] = field(default_factory=dict)
     label: Ints | None = None
+    origin_us: Ints | None = None
     flow: list[FlowStep] = field(default_factory=list)
 
     @classmethod
-    def of(cls, moments: Moments, task: Task) -> Anchors:
-        """Begin with every moment of the trigger."""
+    def of(cls, moments: Moments, task: Task, repeat: Repeat | None = None) -> Anchors:
+        """Begin with every moment of the trigger, or with the index times after each."""
         places = moments.occurrences(task.trigger)
         subject = moments.owners()[places]
         anchors = cls(moments, subject, {TRIGGER: moments.times_us[places]}, {TRIGGER: places})
@@ -51,7 +55,17 @@ class Anchors:
             step = "subjects who are " + " and ".join(task.conditions)
             anchors.flow.append(FlowStep(step, met, met, "and have an event with a time"))
         anchors.count(f"trigger {task.trigger}", "one row per time of the trigger")
+        if repeat is not None:
+            anchors.repeat(repeat)
+            anchors.count("index times", repeat_sentence(repeat, task.trigger))
         return anchors
+
+    def repeat(self, repeat: Repeat) -> None:
+        """Put the index times after each trigger in its place."""
+        trigger_us = self.times[TRIGGER]
+        row, time_us = repeated(self.moments, self.subject, trigger_us, repeat)
+        self.subject, self.origin_us = self.subject[row], trigger_us[row]
+        self.times, self.positions = {TRIGGER: time_us}, {}
 
     def count(self, step: str, note: str = "") -> None:
         """Add a step of the flow with the rows and subjects that are left."""
@@ -68,6 +82,8 @@ class Anchors:
         self.positions = {name: one[kept] for name, one in self.positions.items()}
         if self.label is not None:
             self.label = self.label[kept]
+        if self.origin_us is not None:
+            self.origin_us = self.origin_us[kept]
 
     def time(self, point: str) -> Ints:
         """Return the time of a point of each row."""
@@ -85,9 +101,9 @@ class Anchors:
         return self.moments.past(position, self.subject, self.times[name])
 
 
-def follow(moments: Moments, task: Task) -> Anchors:
+def follow(moments: Moments, task: Task, repeat: Repeat | None = None) -> Anchors:
     """Find each window around each trigger; keep the triggers whose windows all hold."""
-    anchors = Anchors.of(moments, task)
+    anchors = Anchors.of(moments, task, repeat)
     for window in task.windows:
         for edge in (window.anchored, window.free):
             _place(anchors, window, edge)

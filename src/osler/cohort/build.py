@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from osler.cohort.outcome import (
     read_outcome,
 )
 from osler.cohort.reading import Reading
+from osler.cohort.repeat import Repeat, read_repeat, repeat_sentence
 from osler.cohort.survival import DEATHS, event_counts, time_to_event
 from osler.cohort.task import Plain, Predicate, Task
 from osler.cohort.words import task_sentences
@@ -83,7 +84,11 @@ class Cohort:
 
 
 def extract(
-    events: pl.DataFrame, task: TaskLike, *, predicates: TaskLike | None = None
+    events: pl.DataFrame,
+    task: TaskLike,
+    *,
+    predicates: TaskLike | None = None,
+    index: Mapping[str, Any] | None = None,
 ) -> pl.DataFrame:
     """Find the rows that a task in the ACES grammar asks for.
 
@@ -96,12 +101,16 @@ def extract(
     predicates
         A file or mapping whose `predicates` and `patient_demographics` replace those of the
         same name in the task.
+    index
+        At which times after each trigger the question is asked, in place of at the trigger:
+        `every` (a time) or `at` (a predicate), and `first`, `until`, `within`, `most`.
 
     Returns
     -------
     pl.DataFrame
         `subject_id`, `prediction_time` (the index timestamp; the trigger when the task names
-        none) and, with a label, `boolean_value`; sorted by subject and time.
+        none) and, with a label, `boolean_value`; with `index`, `trigger_time`, the time of the
+        event that each row began with; sorted by subject and time.
 
     Raises
     ------
@@ -112,16 +121,14 @@ def extract(
     ----------
     Xu et al. 2024, ACES: Automatic Cohort Extraction System for Event-Streams, arXiv:2406.19653.
     """
-    reading = Reading(columns=tuple({*events.columns, "numeric_value", "text_value"}))
-    read = read_task(_merged(load_document(task), predicates), reading)
-    if read is None:
-        raise InputError(reading.faults)
-    return pl.concat([_extracted(block, read) for block in blocks(events, read.predicates)])
+    columns = tuple({*events.columns, "numeric_value", "text_value"})
+    asked = _read(_merged(load_document(task), predicates), {}, index, columns, rooted=False)
+    return pl.concat([_extracted(block, asked) for block in blocks(events, asked.predicates)])
 
 
-def _extracted(events: pl.DataFrame, task: Task) -> pl.DataFrame:
-    anchors = follow(gather(events, task.predicates), task)
-    return _sorted(_rows(anchors, prediction_times(anchors, task)))
+def _extracted(events: pl.DataFrame, asked: _Asked) -> pl.DataFrame:
+    anchors = follow(gather(events, asked.predicates), asked.task, asked.repeat)
+    return _sorted(_rows(anchors, prediction_times(anchors, asked.task)))
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
@@ -134,6 +141,7 @@ def build(
     outcome: Mapping[str, Any] | None = None,
     *,
     predicates: TaskLike | None = None,
+    index: Mapping[str, Any] | None = None,
 ) -> Cohort:
     """Find the rows of a study and what became of each.
 
@@ -141,18 +149,51 @@ def build(
     ----------
     outcome
         The study's `outcome` section; None asks for the label of the task, if it has one.
+    predicates, index
+        As in `extract`.
 
     Raises
     ------
     InputError
-        With every fault in task and outcome at once.
+        With every fault in task, outcome and index at once.
     """
-    read, question = _read(_merged(load_document(task), predicates), outcome, events.columns)
-    wanted = dict(read.predicates)
-    if isinstance(question, TimeToEvent):
-        wanted[DEATHS] = Plain(codes=(DEATH,))
-    parts = [_answer(block, read, wanted, question) for block in blocks(events, wanted)]
-    return Cohort.concat(parts)
+    return build_endpoints(events, task, {"": outcome}, predicates=predicates, index=index)[""]
+
+
+def build_endpoints(
+    events: pl.DataFrame,
+    task: TaskLike,
+    outcomes: Mapping[str, Mapping[str, Any] | None],
+    *,
+    predicates: TaskLike | None = None,
+    index: Mapping[str, Any] | None = None,
+) -> dict[str, Cohort]:
+    """Find the rows of a study once, and what became of each by several outcomes.
+
+    Parameters
+    ----------
+    outcomes
+        Name to `outcome` section, as in `build`.
+
+    Returns
+    -------
+    dict
+        One cohort per outcome. Their rows may differ: who had the one event before the
+        prediction may still be at risk of another.
+
+    Raises
+    ------
+    InputError
+        With every fault in task, outcomes and index at once.
+    """
+    document = _merged(load_document(task), predicates)
+    asked = _read(document, outcomes, index, events.columns)
+    parts: dict[str, list[Cohort]] = {name: [] for name in outcomes}
+    for block in blocks(events, asked.predicates):
+        anchors = follow(gather(block, asked.predicates), asked.task, asked.repeat)
+        for name in outcomes:
+            parts[name].append(_answer(anchors, asked.task, asked.questions[name]))
+    return {name: Cohort.concat(each) for name, each in parts.items()}
 
 
 def faults(
@@ -160,10 +201,11 @@ def faults(
     outcome: Mapping[str, Any] | None = None,
     *,
     predicates: TaskLike | None = None,
+    index: Mapping[str, Any] | None = None,
 ) -> list[Fault]:
     """Return everything that is wrong with a task and its outcome; empty when nothing is."""
     try:
-        _read(_merged(load_document(task), predicates), outcome, ())
+        _read(_merged(load_document(task), predicates), {"": outcome}, index, ())
     except InputError as error:
         return [one if isinstance(one, Fault) else Fault("task", one, "") for one in error.faults]
     return []
@@ -174,17 +216,21 @@ def explain(
     outcome: Mapping[str, Any] | None = None,
     *,
     predicates: TaskLike | None = None,
+    index: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return the question in plain words, then what each part of it means.
 
     Raises
     ------
     InputError
-        With every fault in task and outcome at once.
+        With every fault in task, outcome and index at once.
     """
-    read, question = _read(_merged(load_document(task), predicates), outcome, ())
-    asked = outcome_sentences(question, read) if question is not None else []
-    return [*asked, *task_sentences(read)]
+    asked = _read(_merged(load_document(task), predicates), {"": outcome}, index, ())
+    question, read = asked.questions[""], asked.task
+    sentences = outcome_sentences(question, read) if question is not None else []
+    if asked.repeat is not None:
+        sentences.append(repeat_sentence(asked.repeat, read.trigger))
+    return [*sentences, *task_sentences(read)]
 
 
 def _merged(document: Any, predicates: TaskLike | None) -> Any:
@@ -204,43 +250,81 @@ def _merged(document: Any, predicates: TaskLike | None) -> Any:
     return merged
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A task, outcomes and index, read and checked together.
+
+    Parameters
+    ----------
+    predicates
+        All that have to be counted, each after its inputs.
+    """
+
+    task: Task
+    questions: Mapping[str, Outcome | None]
+    repeat: Repeat | None
+    predicates: Mapping[str, Predicate]
+
+
 def _read(
-    document: Any, outcome: Mapping[str, Any] | None, columns: Sequence[str]
-) -> tuple[Task, Outcome | None]:
-    """Read task and outcome together, so that all their faults are told at once."""
-    reading_outcome = Reading("outcome")
-    question = None if outcome is None else read_outcome(outcome, reading_outcome)
-    reading = Reading("task", tuple({*columns, "numeric_value", "text_value"}))
-    used = predicates_of(question)
-    _undefined(document, used, reading_outcome)
-    task = read_task(document, reading, used.values())
-    if task is not None and outcome is None and task.label_window is not None:
-        question = Binary()
-    if task is not None and question is not None:
-        check_against(question, task, reading_outcome)
-    found = [*reading.faults, *reading_outcome.faults]
+    document: Any,
+    outcomes: Mapping[str, Mapping[str, Any] | None],
+    index: Mapping[str, Any] | None,
+    columns: Sequence[str],
+    *,
+    rooted: bool = True,
+) -> _Asked:
+    """Read task, outcomes and index together, so that all their faults are told at once."""
+    reading_index = Reading("index")
+    repeat = None if index is None else read_repeat(index, reading_index)
+    used = list(repeat.predicates.items()) if repeat else []
+    _undefined(document, used, reading_index)
+    questions: dict[str, Outcome | None] = {}
+    readings = [reading_index]
+    for name, outcome in outcomes.items():
+        own = Reading(f"outcome {name}".strip())
+        questions[name] = None if outcome is None else read_outcome(outcome, own)
+        named = list(predicates_of(questions[name]).items())
+        _undefined(document, named, own)
+        used += named
+        readings.append(own)
+    reading = Reading("task" if rooted else "", tuple({*columns, "numeric_value", "text_value"}))
+    task = read_task(document, reading, [name for _, name in used])
+    if task is not None:
+        for own, (name, outcome) in zip(readings[1:], outcomes.items(), strict=True):
+            if outcome is None and task.label_window is not None:
+                questions[name] = Binary()
+            check_against(questions[name], task, own)
+        _without_time(repeat, task, reading_index)
+    found = [*reading.faults, *(fault for one in readings for fault in one.faults)]
     if task is None or found:
         raise InputError(found)
-    return task, question
+    wanted = dict(task.predicates)
+    if any(isinstance(one, TimeToEvent) for one in questions.values()):
+        wanted[DEATHS] = Plain(codes=(DEATH,))
+    return _Asked(task, questions, repeat, wanted)
 
 
-def _undefined(document: Any, used: Mapping[str, str], reading: Reading) -> None:
+def _without_time(repeat: Repeat | None, task: Task, reading: Reading) -> None:
+    for key, name in repeat.predicates.items() if repeat else ():
+        if name in task.conditions:
+            reading.fault(key, "a condition on the subject, without a time", "an event in time")
+
+
+def _undefined(document: Any, used: Iterable[tuple[str, str]], reading: Reading) -> None:
     if not isinstance(document, Mapping):
         return
     defined: set[str] = set()
     for key in ("predicates", "patient_demographics"):
         if isinstance(document.get(key), Mapping):
             defined |= {str(name) for name in document[key]}
-    for key, name in used.items():
+    for key, name in used:
         if name not in defined:
             choices = "one of " + ", ".join(sorted(defined))
             reading.fault(key, f"the undefined predicate {name!r}", choices)
 
 
-def _answer(
-    events: pl.DataFrame, task: Task, wanted: Mapping[str, Predicate], question: Outcome | None
-) -> Cohort:
-    anchors = follow(gather(events, wanted), task)
+def _answer(anchors: Anchors, task: Task, question: Outcome | None) -> Cohort:
     index_us = prediction_times(anchors, task)
     rows = _rows(anchors, index_us)
     flow = list(anchors.flow)
@@ -271,4 +355,7 @@ def _rows(anchors: Anchors, index_us: Ints) -> pl.DataFrame:
     }
     if anchors.label is not None:
         columns["boolean_value"] = pl.Series(anchors.label > 0)
+    if anchors.origin_us is not None:
+        origin = pl.Series(anchors.origin_us, dtype=pl.Int64).cast(pl.Datetime("us"))
+        columns["trigger_time"] = origin
     return pl.DataFrame(columns)

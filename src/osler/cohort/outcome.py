@@ -163,7 +163,7 @@ def _horizons(raw: object, reading: Reading) -> tuple[Horizon, ...]:
     return tuple(horizons)
 
 
-def check_against(outcome: Outcome, task: Task, reading: Reading) -> None:
+def check_against(outcome: Outcome | None, task: Task, reading: Reading) -> None:
     """Note the faults that show only beside the task."""
     if isinstance(outcome, Binary):
         if task.label_window is None:
