@@ -21,8 +21,10 @@ BLOCK_CELLS = 1 << 17
 # 0 from 1, a called one is one of these two.
 _WITHOUT_BITS = np.uint32(0xFFFEFFFE)
 _UNPHASED, _PHASED = np.uint32(0x09302F30), np.uint32(0x09307C30)
-_BOTH_BITS = np.uint32(0x00010001)
-_ADDING, _HALF = np.uint32(0x00010001), np.uint32(16)
+# So many records are summed together. The sums of all subsets of their weights fill a table that
+# stays in a processor's first cache.
+RECORDS_TOGETHER = 12
+_FIRST_STRAND, _SECOND_STRAND = np.uint32(0xFFFF), np.uint32(16)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,41 +78,6 @@ class Sums:
     imputed: Ints
 
 
-@dataclass(frozen=True)
-class _Scratch:
-    """Room for one block of genotypes, used again and again."""
-
-    words: NDArray[np.uint32]
-    other: NDArray[np.uint32]
-    equal: NDArray[np.bool_]
-    copies: Floats
-
-    @classmethod
-    def of(cls, shape: tuple[int, int]) -> _Scratch:
-        """Make room for records × samples."""
-        return cls(
-            np.empty(shape, np.uint32), np.empty(shape, np.uint32), np.empty(shape, bool),
-            np.empty(shape),
-        )  # fmt: skip
-
-    def read(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], Floats]:
-        """Return which records are plain, and the copies of the alternative allele in those."""
-        size = len(words)
-        bits, other, equal = self.words[:size], self.other[:size], self.equal[:size]
-        np.bitwise_and(words, _WITHOUT_BITS, out=bits)
-        plain = np.logical_and.reduce(np.equal(bits, _UNPHASED, out=equal), axis=1)
-        if not plain.all():
-            phased = np.equal(bits, _PHASED, out=equal)
-            plain = np.logical_or(plain, np.logical_and.reduce(phased, axis=1))
-        # Both bits, times 1 + 2¹⁶, have their sum in the upper half.
-        np.bitwise_and(words, _BOTH_BITS, out=bits)
-        np.multiply(bits, _ADDING, out=other)
-        np.right_shift(other, _HALF, out=other)
-        copies = self.copies[:size]
-        np.copyto(copies, other)
-        return plain, copies
-
-
 class Totals:
     """Adds up records, one genotype matrix row after another.
 
@@ -131,7 +98,9 @@ class Totals:
         self.imputed: dict[int, Ints] = {}
         self.waiting: list[Waiting] = []
         self.most_waiting = max(1, BLOCK_CELLS // max(n_samples, 1))
-        self.scratch = _Scratch.of((self.most_waiting, n_samples))
+        self.scratch = np.empty((self.most_waiting, n_samples), np.uint32)
+        self.packed = np.zeros(n_samples, np.uint32)
+        self.packed_terms: list[Sequence[Term]] = []
 
     def add_text(self, region: memoryview, terms: Sequence[Term]) -> list[Waiting]:
         """Add a record of two alleles with all genotypes in three letters and a tab between them.
@@ -158,14 +127,45 @@ class Totals:
             return []
         text = b"\t".join([region for region, _ in waiting]) + b"\t"
         words = np.frombuffer(text, "<u4").reshape(len(waiting), self.shape[1])
-        plain, copies = self.scratch.read(words)
-        weights = np.zeros((self.shape[0], len(waiting)))
-        for number in np.flatnonzero(plain).tolist():
-            self.weigh(weights[:, number], waiting[number][1])
-        used = np.flatnonzero(weights.any(axis=1))
-        if len(used):
-            self.sums[used] += weights[used] @ copies
-        return [waiting[number] for number in np.flatnonzero(~plain).tolist()]
+        is_phased = words[:, :1] & _WITHOUT_BITS == _PHASED
+        bits = self.scratch[: len(waiting)]
+        np.bitwise_xor(words, np.where(is_phased, _PHASED, _UNPHASED), out=bits)
+        plain = np.bitwise_or.reduce(bits, axis=1) & _WITHOUT_BITS == 0
+        odd = []
+        for number, is_plain in enumerate(plain.tolist()):
+            if is_plain:
+                self.pack(bits[number], waiting[number][1])
+            else:
+                odd.append(waiting[number])
+        return odd
+
+    def pack(self, bits: NDArray[np.uint32], terms: Sequence[Term]) -> None:
+        """Put a plain record's alternative alleles beside those of the records before it.
+
+        Parameters
+        ----------
+        bits : shape (n,)
+            Bit 0 is the first strand's allele and bit 16 the second's; it is used up.
+        """
+        np.left_shift(bits, np.uint32(len(self.packed_terms)), out=bits)
+        np.bitwise_or(self.packed, bits, out=self.packed)
+        self.packed_terms.append(terms)
+        if len(self.packed_terms) == RECORDS_TOGETHER:
+            self.unpack()
+
+    def unpack(self) -> None:
+        """Add the packed records: each strand's bits are a row of the table of subset sums."""
+        packed, self.packed_terms = self.packed_terms, []
+        weights = np.zeros((self.shape[0], len(packed)))
+        for number, terms in enumerate(packed):
+            self.weigh(weights[:, number], terms)
+        first = (self.packed & _FIRST_STRAND).astype(np.intp)
+        second = (self.packed >> _SECOND_STRAND).astype(np.intp)
+        for score in np.flatnonzero(weights.any(axis=1)).tolist():
+            table = subset_sums(weights[score])
+            self.sums[score] += table[first]
+            self.sums[score] += table[second]
+        self.packed[:] = 0
 
     def weigh(self, column: Floats, terms: Sequence[Term]) -> None:
         """Set the weights of one record, a reference allele's as two less those of the other."""
@@ -233,6 +233,7 @@ class Totals:
 
     def finish(self) -> Sums:
         """Return the totals. What waits must have been flushed."""
+        self.unpack()
         return Sums(
             sums=self.sums + self.constants[:, None],
             alleles=self.called[:, None] - self.filled(self.fewer),
@@ -246,6 +247,20 @@ class Totals:
             return np.broadcast_to(np.int64(0), self.shape)
         nothing = np.zeros(self.shape[1], np.int64)
         return np.stack([counts.get(score, nothing) for score in range(self.shape[0])])
+
+
+def subset_sums(weights: Floats) -> Floats:
+    """Return the sum of every subset of weights; bit k of a subset's number stands for weight k.
+
+    Examples
+    --------
+    >>> subset_sums(np.array([1.0, 10.0])).tolist()
+    [0.0, 1.0, 10.0, 11.0]
+    """
+    table = np.zeros(1)
+    for weight in weights.tolist():
+        table = np.concatenate([table, table + weight])
+    return table
 
 
 def weighted(term: Term, copies: Floats) -> Floats:
