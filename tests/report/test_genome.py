@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osler.report import patient_fhir, patient_html, patient_text
-from osler.report.genome import first_sentences
+from osler.report.genome import drugs, first_sentences
 
 Json = dict[str, Any]
 PROVENANCE = {"software": "osler", "created_at": "2026-11-22T10:00:00+00:00", "inputs": {}}
@@ -188,6 +188,55 @@ def test_resistance_stands_beside_response(tumour_report: Json) -> None:
     assert places == sorted(places)
 
 
+def test_the_line_that_matters_stands_first(tumour_report: Json, drug_report: Json) -> None:
+    """Above all sections stand the strongest alteration and the drugs of strong advice."""
+    for report, line, heading in (
+        (
+            tumour_report,
+            "Tumour PIK3CA p.H1047R: tier I-A; evidence of response",
+            "What the tumour",
+        ),
+        (drug_report, "Drugs guidelines strongly ask for something unusual with", "Drug advice"),
+    ):
+        text = text_of(patient_html(report)).partition("Not a medical device.")[2]
+        assert 0 <= text.index(line) < text.index(heading)
+
+
+def test_what_all_evidence_is_about_is_told_once(tumour_report: Json) -> None:
+    """Evidence on more than the alteration says so at each drug, or once where it is the same."""
+    (one, *_) = tumour_report["tumour"]["alterations"]
+    rows = [
+        {"drugs": name, "level": "B", "disease": "Breast Cancer", "match": "receptor status"}
+        for name in ("Neratinib", "Lapatinib")
+    ]
+    one["response"] = rows
+    text = text_of(patient_html(tumour_report))
+    assert text.count("receptor status") == 1
+    rows[0]["match"] = "gene, any alteration"
+    assert text_of(patient_html(tumour_report)).count("receptor status") == 1
+    rows[0]["match"] = "same protein change"
+    assert "B Neratinib B Lapatinib receptor status" in text_of(patient_html(tumour_report))
+
+
+@pytest.mark.parametrize("harmless", ["There is no need to avoid it.", "Usual dose, but watch."])
+def test_what_to_avoid_stands_above_advice_of_the_same_strength(
+    drug_report: Json, harmless: str
+) -> None:
+    """Of strong advice, drugs not to be used come first; weaker advice never does."""
+    like = {**drug_report["drugs"]["advice"][0], "populations": []}
+    told = {
+        "aaa": (harmless, "Strong"),
+        "bbb": ("Avoid bbb if you can.", "Optional"),
+        "ccc": ("Avoid ccc if you can.", "Strong"),
+    }
+    drug_report["drugs"]["advice"] = [
+        {**like, "drug": drug, "recommendation": text, "classification": strength}
+        for drug, (text, strength) in told.items()
+    ]
+    shown = [one["drug"] for one in drugs(drug_report)["advice"]]
+    assert shown == ["ccc", "aaa", "bbb"]
+
+
 def test_the_age_of_the_knowledge_and_what_is_open_are_told(tumour_report: Json) -> None:
     """The section says how old the knowledge is, which genes were tested, what was not given."""
     text = text_of(patient_html(tumour_report))
@@ -254,7 +303,7 @@ def test_without_a_model_no_alarm_is_raised(drug_report: Json) -> None:
     assert "No prediction is given" not in text
     assert "There are no findings" not in text
     assert "Prognosis no study's run was given" in text
-    assert "PGS000018 1.230 2 Jan 2024" in text
+    assert "PGS000018 1.230 not compared with anybody" in text
 
 
 def test_advice_has_no_value_in_fhir_and_unknown_is_unknown(drug_report: Json) -> None:
@@ -273,7 +322,7 @@ def test_advice_has_no_value_in_fhir_and_unknown_is_unknown(drug_report: Json) -
 def test_the_terminal_tells_the_genome_in_lines(tumour_report: Json, drug_report: Json) -> None:
     """The text names each alteration with drugs for and against, and each drug with its advice."""
     told = patient_text(tumour_report)
-    assert "PIK3CA p.H1047R: tier I-A; response to Alpelisib + Fulvestrant" in told
+    assert "PIK3CA p.H1047R: tier I-A; evidence of response to Alpelisib + Fulvestrant" in told
     assert "resistance or harm with Trastuzumab" in told
     assert "clopidogrel (CYP2C19 Poor): Avoid clopidogrel." in patient_text(drug_report)
     assert "Abstained" not in patient_text(drug_report)

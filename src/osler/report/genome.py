@@ -16,8 +16,13 @@ KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *SCORE_KINDS))
 MOST_DRUGS = 6
 MOST_NAMES = 60
 MOST_LETTERS = 260
+MOST_LED = 24
 # CPIC's classes of recommendation, the strongest first.
 STRENGTHS = ("Strong", "Moderate", "Optional")
+# Words of advice against a drug; they only put it above other advice of the same strength.
+AVOID = re.compile(
+    r"(?<!no need to )\bavoid\b|\bdo not use\b|\bnot recommended\b|\bcontraindicated\b", re.I
+)
 # Where CPIC's recommendations turn from what to do to what else to think of.
 CONSIDERATIONS = "\nOther Considerations"
 # Matches of the alteration itself; every other one speaks of more than what was found.
@@ -126,6 +131,10 @@ def _more(entry: Json) -> str:
 
 def _drugs(value: Any, *, with_disease: bool = False) -> dict[str, Any]:
     entries = dicts(value)
+    shown = entries[:MOST_DRUGS]
+    matches = {"" if one.get("match") in ITSELF else maybe(one.get("match")) for one in shown}
+    # What all the evidence is about is told once, above it.
+    shared = matches.pop() if len(matches) == 1 and len(shown) > 1 else ""
     return {
         "rows": [
             {
@@ -133,10 +142,11 @@ def _drugs(value: Any, *, with_disease: bool = False) -> dict[str, Any]:
                 "level": plain(entry.get("level")),
                 "of": plain(entry.get("disease")).lower() if with_disease else "",
                 "itself": entry.get("match") in ITSELF,
-                "match": maybe(entry.get("match")),
+                "match": "" if shared else maybe(entry.get("match")),
             }
-            for entry in entries[:MOST_DRUGS]
+            for entry in shown
         ],
+        "about": shared,
         "more": max(len(entries) - MOST_DRUGS, 0),
     }
 
@@ -179,7 +189,7 @@ def _by_drug(advice: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for drug, parts in of_drug.items():
         alike.setdefault(_said(parts), []).append(drug)
     groups = [_group(drugs, of_drug[drugs[0]]) for drugs in alike.values()]
-    return sorted(groups, key=lambda one: min(_strength(part) for part in one["parts"]))
+    return sorted(groups, key=lambda one: min(map(_urgency, one["parts"])))
 
 
 def _group(drugs: Sequence[str], parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -196,6 +206,11 @@ def _said(parts: Sequence[dict[str, Any]]) -> str:
     """Return what is said of a drug, without its name and its source."""
     told = [{k: v for k, v in one.items() if k not in ("drug", "source_line")} for one in parts]
     return repr(told)
+
+
+def _urgency(part: Mapping[str, Any]) -> tuple[int, bool]:
+    """Return what orders advice: how strong it is, and of the same strength what to avoid first."""
+    return _strength(part), AVOID.search(part["short"]) is None
 
 
 def _strength(part: Mapping[str, Any]) -> int:
@@ -295,10 +310,60 @@ def scores(report: Json) -> list[dict[str, str]]:
             "score": plain(entry.get("score_id")),
             "what": maybe(entry.get("what")),
             "value": decimal(entry.get("value"), 3),
+            "standing": maybe(entry.get("standing")),
             "date": day(entry.get("date")) if entry.get("date") else "no date",
         }
         for entry in dicts(report.get("scores"))
     ]
+
+
+def leads(report: Json) -> list[dict[str, str]]:
+    """Return the line of each section that a reader needs first, with the section's anchor."""
+    found = []
+    section = tumour(report)
+    if section is not None:
+        found.append({"anchor": "tumour", "head": "Tumour", "text": _tumour_lead(section)})
+    advice = drugs(report)
+    if advice is not None:
+        found.append({"anchor": "drugs", "head": "Drugs", "text": _drug_lead(advice)})
+    return found
+
+
+def _tumour_lead(section: Json) -> str:
+    if not section["alterations"]:
+        return "no alteration was found on which there is evidence"
+    first, others = section["alterations"][0], len(section["alterations"]) - 1
+    more = f"; and {others} more with evidence" if others else ""
+    return f"{_alteration_line(first)}{more}"
+
+
+def _alteration_line(one: Json) -> str:
+    response, resistance = (
+        [row["drugs"] for row in one[side]["rows"][:3]] for side in ("response", "resistance")
+    )
+    told = [f"tier {one['tier']}"] if one["tier"] else []
+    told += [f"evidence of response to {', '.join(response)}"] if response else []
+    told += [f"of resistance or harm with {', '.join(resistance)}"] if resistance else []
+    return f"{one['title']}: {'; '.join(told)}"
+
+
+def _drug_lead(section: Json) -> str:
+    strong: list[str] = []
+    others: list[str] = []
+    for one in section["advice"]:
+        is_strong = min(map(_strength, one["parts"])) == 0
+        (strong if is_strong else others).extend(one["drug"].split(", "))
+    if not strong:
+        if not others:
+            return "by the genes that are known, no guideline asks for anything unusual"
+        return f"guidelines ask for something unusual with {_listed(others)}"
+    more = f"; less strongly with {len(others)} more" if others else ""
+    return f"guidelines strongly ask for something unusual with {_listed(strong)}{more}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    left = len(names) - MOST_LED
+    return f"{', '.join(names[:MOST_LED])}{f' and {left} more' if left > 0 else ''}"
 
 
 def headlines(report: Json) -> list[str]:
@@ -306,15 +371,7 @@ def headlines(report: Json) -> list[str]:
     lines = []
     section = tumour(report)
     if section is not None:
-        for one in section["alterations"]:
-            for_, against = (
-                [row["drugs"] for row in one[side]["rows"][:3]]
-                for side in ("response", "resistance")
-            )
-            told = [f"tier {one['tier']}"]
-            told += [f"response to {', '.join(for_)}"] if for_ else []
-            told += [f"resistance or harm with {', '.join(against)}"] if against else []
-            lines.append(f"{one['title']}: {'; '.join(told)}")
+        lines += [_alteration_line(one) for one in section["alterations"]]
     advice = drugs(report)
     if advice is not None:
         for one in advice["advice"]:

@@ -65,12 +65,13 @@ def _content(report: Json) -> dict[str, Any]:
     curves = report.get("curves") if summary else None
     label = f"Probability of each cause over time. {charts.curve_words(curves)}."
     return {
-        "title": plain(report.get("title") or _title(summary)),
+        "title": plain(report.get("title") or _title(summary, report)),
         "subject": UNKNOWN if report.get("subject_id") is None else str(report["subject_id"]),
         "generated": day(report.get("generated_at")),
         "warnings": texts(report.get("warnings")),
         "scope": texts(report.get("scope")),
         "sentence": maybe(summary.get("sentence")),
+        "leads": genome.leads(report),
         "people": str(summary.get("people") or "people"),
         "since": maybe(summary.get("from")),
         "silent": _silence(report),
@@ -94,8 +95,12 @@ def _content(report: Json) -> dict[str, Any]:
     }
 
 
-def _title(summary: Json) -> str:
-    return "What will probably happen" if summary.get("horizons") else "What is known"
+def _title(summary: Json, report: Json) -> str:
+    if summary.get("horizons"):
+        return "What will probably happen"
+    return (
+        "What the genome says" if report.get("tumour") or report.get("drugs") else "What is known"
+    )
 
 
 def summary_of(report: Json) -> Json:

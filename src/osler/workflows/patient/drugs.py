@@ -11,7 +11,7 @@ import polars as pl
 from osler import knowledge
 from osler.errors import InputError
 from osler.genome.pgx.advice import DrugAdvice
-from osler.genome.pgx.findings import NO_WORD, findings
+from osler.genome.pgx.findings import findings, is_silent
 from osler.genome.pgx.result import GeneResult, SampleResult
 from osler.knowledge import Release
 from osler.model import NotAssessed, Provenance
@@ -56,8 +56,8 @@ def section_of(result: SampleResult, release: Release, reported: datetime | None
     genes = {one.gene: one for one in result.genes}
     deviating = [one for one in result.drugs if one.deviates is not False]
     others = [one for one in result.drugs if one.deviates is False]
-    silent = [one.drug for one in others if one.classification in NO_WORD]
-    usual = [one.drug for one in others if one.classification not in NO_WORD]
+    silent = [one.drug for one in others if is_silent(one)]
+    usual = [one.drug for one in others if not is_silent(one)]
     return {
         "knowledge": {"release": release.name, "date": release.date},
         "reported": reported.date().isoformat() if reported else None,

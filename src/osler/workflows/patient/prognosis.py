@@ -206,7 +206,7 @@ def _finding(
     people = run.results["people"]
     within = f" within {horizon['text']}" if horizon["text"] else ""
     statement = (
-        f"Of 100 {people} like this one, about {out_of_100(value)} have {name}{within} "
+        f"Of 100 {people} like this one, about {_have(value)} {name}{within} "
         f"({LEVEL:.0%} interval {out_of_100(low)} to {out_of_100(high)})."
     )
     return Finding(
@@ -223,6 +223,11 @@ def _finding(
         cause=name,
         horizon=horizon["text"] or None,
     )
+
+
+def _have(share: float) -> str:
+    told = out_of_100(share)
+    return f"{told} {'has' if told == '1' else 'have'}"
 
 
 def _meaning(run: SavedRun) -> str:
@@ -288,7 +293,7 @@ def _summary(
     ]
     middle = told[len(told) // 2]
     people = run.results["people"]
-    parts = [f"{out_of_100(one['value'])} have {one['cause']}" for one in middle["causes"]]
+    parts = [f"{_have(one['value'])} {one['cause']}" for one in middle["causes"]]
     when = f"After {middle['label']}, of" if middle["label"] else "Of"
     rest = "have neither" if len(parts) > 1 else "have not"
     free = people_of_100([one["value"] for one in middle["causes"]])[-1]
