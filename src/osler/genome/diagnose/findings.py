@@ -138,8 +138,7 @@ def caveats(candidate: Candidate, case: Diagnosis, release: Release) -> tuple[st
     if case.telling_signs:
         names = ", ".join(f"{sign.name} ({sign.hpo})" for sign in case.telling_signs[:3])
         told.append(f"not told, and would tell the leading candidates apart: {names}")
-    if case.none_of_these is not None:
-        told.append(f"posterior that it is none of the diseases shown: {_not_shown(case):.1%}")
+    told.append(f"posterior that it is none of the candidates told: {_not_shown(case):.1%}")
     return (*told, *case.notes)
 
 

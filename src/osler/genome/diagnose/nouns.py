@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from osler.genome.diagnose.variants import GeneEvidence
 
 
+# Of log likelihood ratios in JSON: a millionth.
+DIGITS = 6
+
+
 @dataclass(frozen=True)
 class TermRatio:
     """How far one finding speaks for a disease.
@@ -35,8 +39,9 @@ class TermRatio:
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of a candidate's `terms`."""
-        told: dict[str, Any] = {"hpo": self.hpo, "log_lr": self.log_lr, "name": self.name}
-        told |= {"excluded": self.excluded, "how": self.how}
+        told: dict[str, Any] = {"hpo": self.hpo, "log_lr": round(self.log_lr, DIGITS)}
+        told |= {"name": self.name, "how": self.how}
+        told |= {"excluded": True} if self.excluded else {}
         return told | ({"given": self.given} if self.given else {})
 
 
@@ -92,7 +97,7 @@ class Candidate:
             "disease": self.disease,
             "name": self.name,
             "posterior": self.posterior,
-            "log_prior": self.log_prior,
+            "log_prior": round(self.log_prior, DIGITS),
             "terms": [one.to_json() for one in self.terms],
             "genes": list(self.genes),
         }
@@ -136,10 +141,11 @@ class Diagnosis:
     ----------
     ranking
         Best first; as many as were asked for.
-    none_of_these
-        Posterior that it is none of the ranked diseases; None where nothing could be ranked.
     rest
-        Posterior of the ranked diseases that are not shown, together.
+        Posterior of the ranked diseases that are not shown, together. All posteriors are given that
+        it is one of the ranked diseases.
+    log_evidence
+        Logarithm of the sum over all diseases; None where nothing could be ranked.
     ranked_diseases
         How many were ranked.
     annotations_left_out
@@ -148,7 +154,6 @@ class Diagnosis:
 
     id: str
     ranking: tuple[Candidate, ...]
-    none_of_these: float | None
     rest: float
     log_evidence: float | None
     ranked_diseases: int
@@ -162,7 +167,6 @@ class Diagnosis:
         return {
             "id": self.id,
             "ranking": [one.to_json() for one in self.ranking],
-            "none_of_these": self.none_of_these,
             "rest": self.rest,
             "log_evidence": self.log_evidence,
             "ranked_diseases": self.ranked_diseases,

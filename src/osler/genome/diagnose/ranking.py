@@ -21,7 +21,6 @@ from osler.genome.diagnose.telling import telling_signs
 from osler.genome.diagnose.weights import DEFAULT, Weights
 
 if TYPE_CHECKING:
-
     from osler.knowledge import Release
 
 SUBJECT = "phenotype"
@@ -64,6 +63,14 @@ class _Case:
     scores: Scores
     log_prior: Floats
     genotype: Mapping[int, GenotypeEvidence] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Floats:
+        """Prior and all likelihood ratios, shape (diseases,)."""
+        whole: Floats = self.log_prior + self.scores.total
+        for disease, evidence in self.genotype.items():
+            whole[disease] += evidence.log_lr
+        return whole
 
 
 class Engine:
@@ -123,57 +130,39 @@ class Engine:
         if not found.observed and not found.excluded and genotype is None:
             notes = (*found.notes, NOTHING_TO_RANK_BY)
             return Diagnosis(
-                packet.id, (), None, 0.0, None, 0, len(left_out), notes=notes, knowledge=knows
+                packet.id, (), 0.0, None, 0, len(left_out), notes=notes, knowledge=knows
             )
-        scores = self.scorer.score(found.observed, found.excluded, left_out)
-        prior = self.scorer.log_prior(left_out)
-        case = _Case(found, scores, prior, genotype or {})
-        logs = self._log_weights(case)
-        ranking, none, evidence = self._candidates(case, logs, top)
-        order = [self.annotations.index[one.disease] for one in ranking]
-        signs = telling_signs(
-            self.scorer, order, [one.posterior for one in ranking], found, left_out
-        )
-        shown = sum(one.posterior for one in ranking)
+        case = self._case(found, left_out, genotype or {})
+        logs = case.logs
+        evidence = _log_sum(logs)
+        # Ties go by the index, which is the order of OMIM's numbers: the same on every machine.
+        order = np.argsort(-logs, kind="stable")[:top].tolist()
+        posteriors = [float(np.exp(logs[one] - evidence)) for one in order]
         return Diagnosis(
             id=packet.id,
-            ranking=ranking,
-            none_of_these=none,
-            rest=max(0.0, 1.0 - none - shown),
+            ranking=tuple(
+                self._candidate(case, disease, posterior)
+                for disease, posterior in zip(order, posteriors, strict=True)
+            ),
+            rest=max(0.0, 1.0 - sum(posteriors)),
             log_evidence=evidence,
             ranked_diseases=self.library.n_diseases,
             annotations_left_out=len(left_out),
-            telling_signs=signs,
+            telling_signs=telling_signs(self.scorer, order, posteriors, found, left_out),
             notes=found.notes,
             knowledge=knows,
         )
 
     def log_weights(self, packet: Phenopacket, *, exclude_own_publications: bool) -> Floats:
         """Return prior plus log likelihood ratios of every ranked disease, shape (diseases,)."""
-        found = self.findings(packet)
         left_out = self.annotations.rows_of(packet.publications if exclude_own_publications else ())
+        return self._case(self.findings(packet), left_out, {}).logs
+
+    def _case(
+        self, found: Findings, left_out: Places, genotype: Mapping[int, GenotypeEvidence]
+    ) -> _Case:
         scores = self.scorer.score(found.observed, found.excluded, left_out)
-        return self._log_weights(_Case(found, scores, self.scorer.log_prior(left_out)))
-
-    def _log_weights(self, case: _Case) -> Floats:
-        whole: Floats = case.log_prior + self.weights.temper * case.scores.total
-        for disease, evidence in case.genotype.items():
-            whole[disease] += evidence.log_lr
-        return whole
-
-    def _candidates(
-        self, case: _Case, logs: Floats, top: int
-    ) -> tuple[tuple[Candidate, ...], float, float]:
-        """Return the best candidates, the posterior of none, and the log of the evidence."""
-        highest = max(float(logs.max()), self.weights.none)
-        whole = np.exp(logs - highest).sum() + np.exp(self.weights.none - highest)
-        evidence = highest + float(np.log(whole))
-        # Ties go by the index, which is the order of OMIM's numbers: the same on every machine.
-        order = np.argsort(-logs, kind="stable")[:top]
-        ranking = tuple(
-            self._candidate(case, int(one), float(np.exp(logs[one] - evidence))) for one in order
-        )
-        return ranking, float(np.exp(self.weights.none - evidence)), evidence
+        return _Case(found, scores, self.scorer.log_prior(left_out), genotype)
 
     def _candidate(self, case: _Case, disease: int, posterior: float) -> Candidate:
         told = self.annotations
@@ -188,17 +177,17 @@ class Engine:
         )
 
     def _terms(self, case: _Case, disease: int) -> tuple[TermRatio, ...]:
-        found, scores, temper = case.findings, case.scores, self.weights.temper
+        found, scores = case.findings, case.scores
         listed = []
         for place, term in enumerate(found.observed):
-            ratio = temper * float(scores.observed[place, disease])
+            ratio = float(scores.observed[place, disease])
             exact = bool(scores.exact[place, disease])
             how = "in the profile" if exact else "by a more general term or not at all"
             if scores.implied[place]:
                 how = "implied by another finding"
             listed.append(self._term(found, term, ratio, False, how))
         for place, term in enumerate(found.excluded):
-            ratio = temper * float(scores.excluded[place, disease])
+            ratio = float(scores.excluded[place, disease])
             listed.append(self._term(found, term, ratio, True, "looked for and not there"))
         return tuple(listed)
 
@@ -213,6 +202,12 @@ class Engine:
             how,
             found.given.get(term),
         )
+
+
+def _log_sum(logs: Floats) -> float:
+    """Return the logarithm of the sum of what the logarithms are of."""
+    highest = float(logs.max())
+    return highest + float(np.log(np.exp(logs - highest).sum()))
 
 
 def rank(

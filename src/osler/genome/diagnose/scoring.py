@@ -21,7 +21,7 @@ from osler.genome.diagnose.profiles import Floats, Library, Places, Profiles, sp
 
 @dataclass(frozen=True)
 class Scores:
-    """Log likelihood ratios of a patient's findings, before they are tempered.
+    """Log likelihood ratios of a patient's findings, as they are added up.
 
     Attributes
     ----------
@@ -43,6 +43,34 @@ class Scores:
         """Shape (diseases,): the sum over all findings."""
         whole: Floats = self.observed.sum(axis=0) + self.excluded.sum(axis=0)
         return whole
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What all diseases expect of some terms.
+
+    Attributes
+    ----------
+    terms
+        Sorted indices, with all that they are kinds of.
+    strength, frequency
+        Shape (terms, diseases).
+    background, usual_frequency
+        Shape (terms,): the means over all diseases.
+    too_broad
+        Shape (diseases,): what each explained finding is to be taken off.
+    """
+
+    terms: Ints
+    strength: Floats
+    frequency: Floats
+    background: Floats
+    usual_frequency: Floats
+    too_broad: Floats
+
+    def places(self, terms: Ints) -> Places:
+        """Return the rows of terms."""
+        return np.searchsorted(self.terms, terms)
 
 
 class Scorer:
@@ -68,7 +96,7 @@ class Scorer:
         self._starts = np.searchsorted(entries.term[order], np.arange(n_terms + 1))
         self._breadth = profiles.breadth
         self._negated = _negated(library)
-        self._papers = _papers(library, np.arange(len(library.annotations.disease)))
+        self._papers = _Papers.of(library)
         whole = np.bincount(entries.term, entries.strength, n_terms)
         self.background = (whole + self.weights.unseen) / (library.n_diseases + 1)
         self.usual_frequency = (
@@ -85,24 +113,23 @@ class Scorer:
         observed, excluded
             Indices of terms.
         left_out
-            Rows of the annotations not to be used.
+            Rows of the annotations not to be used, nor anything worked out from them.
         """
-        ontology = self.library.ontology
-        needed = ontology.closure([*observed, *excluded])
-        ruled_out = np.unique(np.array(excluded, np.int32))
-        strength = self._dense(needed, self._strength)
-        frequency = self._dense(ruled_out, self._frequency)
-        breadth = self._breadth
-        if left_out is not None and len(left_out):
-            changed = self.library.without(left_out)
-            breadth = breadth.copy()
-            breadth[changed.diseases] = changed.breadth
-            strength[:, changed.diseases] = _table(changed, needed, "strength")
-            frequency[:, changed.diseases] = _table(changed, ruled_out, "frequency")
+        weights = self.weights
+        table = self._table_of(observed, excluded, left_out)
         implied = self._implied(observed)
-        ratios, exact = self._observed(observed, implied, needed, strength, breadth, left_out)
-        expected = strength[np.searchsorted(needed, ruled_out)]
-        return Scores(ratios, self._excluded(excluded, frequency, expected), implied, exact)
+        hidden = None if left_out is None else frozenset(left_out.tolist())
+        absent = np.stack([self._said_not(term, hidden) for term in observed]) if observed else None
+        ratios, exact = self._explained(observed, implied, table, absent)
+        repeated = self._implied(excluded)
+        looked_for, _ = self._explained(excluded, repeated, table, None)
+        negatives = self._not_there(excluded, table) + weights.looked_for * looked_for
+        return Scores(
+            ratios * weights.temper_of(int((~implied).sum())),
+            negatives * weights.temper_of(int((~repeated).sum())),
+            implied,
+            exact,
+        )
 
     def frequencies(self, diseases: Places, left_out: Places | None = None) -> Floats:
         """Return how often each disease shows each term, by its own annotations.
@@ -128,10 +155,10 @@ class Scorer:
 
         A disease described in more papers is met more often. Publications left out do not count.
         """
-        papers = self._papers.astype(np.float64)
-        if left_out is not None and len(left_out):
-            papers -= _papers(self.library, left_out)
-        return self.weights.published * np.log1p(np.maximum(papers, 0.0))
+        hidden = (
+            None if left_out is None else np.unique(self.library.annotations.reference[left_out])
+        )
+        return self.weights.published * np.log1p(self._papers.counts(hidden))
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -152,73 +179,100 @@ class Scorer:
         known = [term in above for term in observed]
         return np.array(known, np.bool_) | np.array(repeated, np.bool_)
 
-    def _observed(
+    def _table_of(
+        self, observed: Sequence[int], excluded: Sequence[int], left_out: Places | None
+    ) -> _Expected:
+        """Gather what all diseases expect of these terms and of what they are kinds of."""
+        terms = self.library.ontology.closure([*observed, *excluded])
+        strength = self._dense(terms, self._strength)
+        frequency = self._dense(terms, self._frequency)
+        breadth, background = self._breadth, self.background[terms]
+        usual = self.usual_frequency[terms]
+        if left_out is not None and len(left_out):
+            changed = self.library.without(left_out)
+            its = changed.diseases
+            stronger, oftener = (_table(changed, terms, one) for one in ("strength", "frequency"))
+            # The means over all diseases are made of the rows left out, too.
+            n_diseases = self.library.n_diseases
+            background = background + (stronger - strength[:, its]).sum(axis=1) / (n_diseases + 1)
+            usual = usual + (oftener - frequency[:, its]).sum(axis=1) / n_diseases
+            strength[:, its], frequency[:, its] = stronger, oftener
+            breadth = breadth.copy()
+            breadth[its] = changed.breadth
+        too_broad = self.weights.breadth * np.log(breadth + self.weights.breadth_offset)
+        return _Expected(terms, strength, frequency, background, usual, too_broad)
+
+    def _explained(
         self,
-        observed: Sequence[int],
+        findings: Sequence[int],
         implied: NDArray[np.bool_],
-        needed: Ints,
-        strength: Floats,
-        breadth: Floats,
-        left_out: Places | None,
+        table: _Expected,
+        absent: NDArray[np.bool_] | None,
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        ontology, weights = self.library.ontology, self.weights
-        lift = strength / self.background[needed][:, None]
-        too_broad = weights.breadth * np.log(breadth + weights.breadth_offset)
-        ratios = np.zeros((len(observed), self.library.n_diseases))
+        """Return how well each disease explains each finding, and whether its profile has it.
+
+        Parameters
+        ----------
+        absent
+            Shape (findings, diseases): where the disease is said not to have the finding.
+        """
+        weights = self.weights
+        lift = table.strength / table.background[:, None]
+        ratios = np.zeros((len(findings), self.library.n_diseases))
         exact = np.zeros(ratios.shape, np.bool_)
-        for place, term in enumerate(observed):
-            family = np.searchsorted(needed, ontology.ancestors_of(term))
+        for place, term in enumerate(findings):
+            family = table.places(self.library.ontology.ancestors_of(term))
             own, above = family[-1], family[:-1]
-            exact[place] = strength[own] > 0
+            exact[place] = table.strength[own] > 0
             if implied[place]:
                 continue
-            near = lift[above].max(axis=0, initial=0.0)
-            ruled_out = self._said_not(term, left_out)
-            whole = np.where(ruled_out, 0.0, lift[own] + weights.nearby * near)
-            ratios[place] = np.log(whole + weights.unrelated) - too_broad
-        return ratios * self._independence(observed, implied)[:, None], exact
+            whole = lift[own] + weights.nearby * lift[above].max(axis=0, initial=0.0)
+            if absent is not None:
+                whole[absent[place]] = 0.0
+            ratios[place] = np.log(whole + weights.unrelated) - table.too_broad
+        return ratios * self._independence(findings, implied, table)[:, None], exact
 
-    def _independence(self, observed: Sequence[int], implied: NDArray[np.bool_]) -> Floats:
+    def _independence(
+        self, findings: Sequence[int], implied: NDArray[np.bool_], table: _Expected
+    ) -> Floats:
         """Return how much of each finding is not told by the others, 1 for one unlike any.
 
         The likeness of two terms is that of Lin 1998, Proc 15th Int Conf Mach Learn:296-304, with
         the background as probability.
         """
-        ontology, weights = self.library.ontology, self.weights
-        surprise = -np.log(self.background)
-        families = [ontology.ancestors_of(term) for term in observed]
-        likeness = np.zeros((len(observed), len(observed)))
-        for place in np.flatnonzero(~implied).tolist():
-            for other in np.flatnonzero(~implied[:place]).tolist():
+        weights, surprise = self.weights, -np.log(np.minimum(table.background, 1.0))
+        families = [table.places(self.library.ontology.ancestors_of(term)) for term in findings]
+        kept = np.flatnonzero(~implied).tolist()
+        likeness = np.zeros((len(findings), len(findings)))
+        for place in kept:
+            for other in kept[: kept.index(place)]:
                 shared = np.intersect1d(families[place], families[other], assume_unique=True)
-                whole = surprise[observed[place]] + surprise[observed[other]]
+                whole = surprise[families[place][-1]] + surprise[families[other][-1]]
                 alike = 2 * surprise[shared].max(initial=0.0) / whole if whole > 0 else 0.0
                 likeness[place, other] = likeness[other, place] = alike
         beyond = np.maximum(likeness - weights.unlike, 0.0).sum(axis=1)
         independence: Floats = 1 / (1 + weights.redundancy * beyond)
         return independence
 
-    def _excluded(self, excluded: Sequence[int], frequency: Floats, expected: Floats) -> Floats:
+    def _not_there(self, excluded: Sequence[int], table: _Expected) -> Floats:
+        """Return how well each disease fits that findings are not there."""
         weights = self.weights
-        distinct = np.unique(np.array(excluded, np.int32))
         ratios = np.zeros((len(excluded), self.library.n_diseases))
         for place, term in enumerate(excluded):
             if term in excluded[:place]:
                 continue
-            row = np.searchsorted(distinct, term)
-            here = np.log1p(-weights.never_certain * frequency[row])
-            usual = np.log1p(-weights.never_certain * self.usual_frequency[term])
-            looked_for = weights.looked_for * (expected[row] - self.background[term])
-            ratios[place] = weights.exclusion * (here - usual) + looked_for
+            (row,) = table.places(np.array([term]))
+            here = np.log1p(-weights.never_certain * table.frequency[row])
+            usual = np.log1p(-weights.never_certain * table.usual_frequency[row])
+            ratios[place] = weights.exclusion * (here - usual)
         return ratios
 
-    def _said_not(self, term: int, left_out: Places | None) -> NDArray[np.bool_]:
+    def _said_not(self, term: int, hidden: frozenset[int] | None) -> NDArray[np.bool_]:
         """Tell in which diseases the term, or what it is a kind of, is said not to be."""
         said = np.zeros(self.library.n_diseases, np.bool_)
-        dropped = set() if left_out is None else set(left_out.tolist())
         for one in self.library.ontology.ancestors_of(term).tolist():
             for disease, row in self._negated.get(one, ()):
-                said[disease] |= row not in dropped
+                said[disease] |= hidden is None or row not in hidden
         return said
 
 
@@ -230,16 +284,28 @@ def _negated(library: Library) -> dict[int, list[tuple[int, int]]]:
     return found
 
 
-def _papers(library: Library, rows: Places) -> Floats:
-    """Return how many publications of a disease these rows are from, shape (diseases,)."""
-    told = library.annotations
-    published = np.array([bool(publications_of(one)) for one in told.references])
-    rows = rows[published[told.reference[rows]]]
-    pairs = np.unique(
-        told.disease[rows].astype(np.int64) * len(told.references) + told.reference[rows]
-    )
-    diseases = pairs // max(len(told.references), 1)
-    return np.bincount(diseases, minlength=len(told.names))[: library.n_diseases].astype(np.float64)
+@dataclass(frozen=True)
+class _Papers:
+    """Which publications each disease is annotated from; a row may name several as one."""
+
+    disease: Ints
+    reference: Ints
+    n_diseases: int
+
+    @classmethod
+    def of(cls, library: Library) -> _Papers:
+        told = library.annotations
+        published = np.array([bool(publications_of(one)) for one in told.references], np.bool_)
+        rows = published[told.reference] & (told.disease < library.n_diseases)
+        pairs = np.unique(np.stack([told.disease[rows], told.reference[rows]]), axis=1)
+        return cls(pairs[0], pairs[1], library.n_diseases)
+
+    def counts(self, without: Ints | None = None) -> Floats:
+        """Return how many there are of each disease, without some references."""
+        disease = self.disease
+        if without is not None and len(without):
+            disease = disease[~np.isin(self.reference, without)]
+        return np.bincount(disease, minlength=self.n_diseases).astype(np.float64)
 
 
 def _table(profiles: Profiles, terms: Ints, values: str) -> Floats:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from osler.genome.diagnose.nouns import TellingSign
 from osler.genome.diagnose.profiles import Floats, Places
@@ -51,6 +52,7 @@ def telling_signs(
     frequency = scorer.frequencies(leaders, left_out)
     bits = information(weight, frequency)
     bits[_known(scorer, found)] = 0.0
+    bits[~_told_of(scorer, leaders, left_out)] = 0.0
     return _chosen(scorer, leaders, frequency, bits)
 
 
@@ -86,6 +88,16 @@ def _known(scorer: Scorer, found: Findings) -> Places:
     owner = np.repeat(np.arange(len(ontology)), np.diff(ontology.ancestor_starts))
     below = owner[np.isin(ontology.ancestors, np.array(found.excluded, np.int32))]
     return np.union1d(np.array(sorted(known), np.int64), below)
+
+
+def _told_of(scorer: Scorer, leaders: Places, left_out: Places) -> NDArray[np.bool_]:
+    """Tell which signs stand in a leader's own annotations: what can be looked for as such."""
+    told = scorer.library.annotations
+    rows = np.isin(told.disease, leaders) & ~told.negated
+    rows[left_out] = False
+    signs = np.zeros(len(scorer.library.ontology), np.bool_)
+    signs[told.term[rows]] = True
+    return signs
 
 
 def _chosen(

@@ -53,14 +53,14 @@ class Weights:
     never_certain
         Times a frequency before that, so that one exclusion cannot rule out.
     looked_for
-        Weight of a disease's strength for an excluded finding: one excludes what one had a reason
-        to look for. Small enough that the exclusion of a usual finding still speaks against.
+        Weight of how well a disease explains an excluded finding: one excludes what one had a
+        reason to look for.
     published
         Log prior weight of a disease for each unit of log(1 + publications it is annotated from).
-    temper
-        All log likelihood ratios times this: findings of one patient depend on each other.
-    none
-        Log prior weight, relative to one disease, that it is none of the ranked diseases.
+    temper, crowding
+        All log likelihood ratios times temper * n ** -crowding, n the number of findings (of those
+        present, or of those excluded) that no other implies: findings of one patient depend on
+        each other, the more the more there are.
     """
 
     default_frequency: float = 0.5
@@ -82,12 +82,16 @@ class Weights:
     breadth_offset: float = 3.0
     redundancy: float = 1.0
     unlike: float = 0.3
-    exclusion: float = 0.15
+    exclusion: float = 0.6
     never_certain: float = 0.98
-    looked_for: float = 0.2
-    published: float = 0.05
-    temper: float = 1.0
-    none: float = 0.0
+    looked_for: float = 0.7
+    published: float = 0.3
+    temper: float = 2.5
+    crowding: float = 0.6
+
+    def temper_of(self, findings: int) -> float:
+        """Return what the log likelihood ratios of so many findings are multiplied by."""
+        return self.temper * float(max(findings, 1)) ** -self.crowding
 
 
 DEFAULT = Weights()
