@@ -29,6 +29,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 PROMISED = [
     ("demo",),
     ("load",),
+    ("export", "labels"),
     ("export", "meds"),
     ("report", "patient"),
     ("genome", "derive"),

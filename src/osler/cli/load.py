@@ -75,3 +75,27 @@ def export_meds(
         show.data(counts)
         return
     show.text(f"wrote {counts['events']:,} events of {counts['subjects']:,} subjects to {out}")
+
+
+@export_app.command("labels")
+def export_labels(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="The study file.")],
+    vault: VaultOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write.")],
+    key_file: KeyFile = None,
+    json: Json = False,
+    user: User = None,
+    purpose: Purpose = None,
+) -> None:
+    """Write who takes part in a study and what became of them: MEDS labels, times to events.
+
+    Example: osler export labels study.yaml --vault clinic.vault --out labels
+    """
+    told = workflows.export_labels(opening(vault, key_file, user, purpose), study, out)
+    show.note(f"patients' data now lie in clear in {out}; the vault has registered the export")
+    if json:
+        show.data(told)
+        return
+    show.text(f"wrote {told['rows']:,} rows of {told['subjects']:,} subjects to {out}")
+    for cause, rows in told["events"].items():
+        show.text(f"  {cause}: {rows:,}")

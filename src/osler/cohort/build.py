@@ -228,9 +228,8 @@ def explain(
     asked = _read(_merged(load_document(task), predicates), {"": outcome}, index, ())
     question, read = asked.questions[""], asked.task
     sentences = outcome_sentences(question, read) if question is not None else []
-    if asked.repeat is not None:
-        sentences.append(repeat_sentence(asked.repeat, read.trigger))
-    return [*sentences, *task_sentences(read)]
+    rows = repeat_sentence(asked.repeat, read.trigger) if asked.repeat is not None else ""
+    return [*sentences, *task_sentences(read, rows=rows)]
 
 
 def _merged(document: Any, predicates: TaskLike | None) -> Any:

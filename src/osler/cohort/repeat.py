@@ -176,4 +176,4 @@ def repeat_sentence(repeat: Repeat, trigger: str) -> str:
     ends += [f"{length_words(repeat.within_us)} have passed"] if repeat.within_us else []
     when += f", until {' or '.join([*ends, 'the last event of the subject'])}"
     most = f", at most {repeat.most} times" if repeat.most else ""
-    return f"The question is asked {when}{most}; each of these times stands for the trigger."
+    return f"The question is asked {when}{most}; each of these times stands for {name}."

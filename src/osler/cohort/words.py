@@ -145,14 +145,14 @@ def when_words(task: Task) -> str:
     return f"at the {edge} of window {window.name}"
 
 
-def task_sentences(task: Task) -> list[str]:
-    """Return the task, one sentence for each part."""
+def task_sentences(task: Task, *, rows: str = "") -> list[str]:
+    """Return the task, one sentence for each part; `rows` says what gives a row, if given."""
     described = " ".join(task.description.split()).rstrip(".")
     sentences = [f"{described}."] if described else []
     if task.conditions:
         named = listed([words(name) for name in task.conditions])
         sentences.append(f"Only subjects who are {named}, as recorded without a time, take part.")
-    sentences.append(f"Each time of {words(task.trigger)} gives one row.")
+    sentences.append(rows or f"Each time of {words(task.trigger)} gives one row.")
     for window in task.windows:
         sentences.append(f"Window {window.name} runs {window_words(window)}.")
         if window.has:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
-    from osler.workflows.exporting import export_meds
+    from osler.workflows.exporting import export_labels, export_meds
     from osler.workflows.genome.diagnose import CasesAnswer, CasesQuestion, diagnose
     from osler.workflows.genome.landing import Derived, changed_subjects, derive
     from osler.workflows.genome.pgx import advise_on_drugs
@@ -50,6 +50,7 @@ __all__ = [
     "diff_knowledge",
     "erase_subject",
     "explain_study",
+    "export_labels",
     "export_meds",
     "init_vault",
     "install_knowledge",
@@ -69,7 +70,7 @@ __all__ = [
 
 _HOMES = {
     "demo": ("Demo", "run_demo"),
-    "exporting": ("export_meds",),
+    "exporting": ("export_labels", "export_meds"),
     "genome.diagnose": ("CasesAnswer", "CasesQuestion", "diagnose"),
     "genome.landing": ("Derived", "changed_subjects", "derive"),
     "genome.pgx": ("advise_on_drugs",),

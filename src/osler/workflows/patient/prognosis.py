@@ -81,7 +81,7 @@ def prognosis(
     vault_id
         The vault the patient is in; decides whether the model was trained on her.
     """
-    rows = extract(events, run.study.task)
+    rows = extract(events, run.study.task, index=run.study.index)
     if not rows.height:
         why = "the timeline does not meet the study's conditions: " + " ".join(run.results["scope"])
         return Prognosis(not_assessed=(NotAssessed(run.study.title, why.strip()),))

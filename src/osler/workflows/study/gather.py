@@ -99,13 +99,18 @@ def _in_worker(opening: Opening, within: int, shard: int, study: Study) -> Mater
 
 def of_events(events: pl.DataFrame, study: Study) -> Material:
     """Build the rows, features and groups from some subjects' events."""
-    cohort = build(events, study.task, study.outcome)
+    cohort = rows_of(events, study)
     return Material(
         cohort,
         matrix_of(events, cohort.rows, study),
         groups_of(events, cohort.rows, study),
         latest_source_of(events, cohort.rows),
     )
+
+
+def rows_of(events: pl.DataFrame, study: Study) -> Cohort:
+    """Build the rows of a study with what became of each."""
+    return build(events, study.task, study.outcome, index=study.index)
 
 
 def matrix_of(

@@ -144,6 +144,8 @@ class Study:
         Sentences: whom the study covers, and what every report of it must say.
     text
         The file as it was read.
+    index
+        The `index:` section: times after each trigger at which the question is asked again.
     """
 
     title: str
@@ -159,6 +161,7 @@ class Study:
     scope: tuple[str, ...]
     warnings: tuple[str, ...]
     text: str
+    index: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -197,6 +200,7 @@ class Study:
         title = top.text("title", default="A study without a title")
         task = top.mapping("task", required=True)
         outcome = dict(top.mapping("outcome"))
+        index = top.mapping("index") or None
         outcome.setdefault("type", "time-to-event" if "event" in outcome else "binary")
         study = cls(
             title=title,
@@ -212,6 +216,7 @@ class Study:
             scope=top.texts("scope"),
             warnings=top.texts("warnings"),
             text=text,
+            index=index,
         )
         top.finish()
         known = _causes(outcome)
@@ -219,7 +224,7 @@ class Study:
             if known and name not in known:
                 top.fault(f"names: {name}", "no cause of the outcome", f"one of {', '.join(known)}")
         if isinstance(content.get("task"), dict):
-            faults.extend(question_faults(task, outcome))
+            faults.extend(question_faults(task, outcome, index=index))
         if faults:
             raise InputError(faults)
         return study

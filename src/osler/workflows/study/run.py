@@ -97,7 +97,7 @@ def run_study(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),
             "question": [
-                *explain(study.task, study.outcome),
+                *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),
             ],
             "provenance": vars(provenance_of(study, vault, seed)),
@@ -220,7 +220,7 @@ def explain_study(path: Path) -> list[str]:
         With every fault of the file.
     """
     study = Study.read(path)
-    question = [*explain(study.task, study.outcome), *in_words(study.features.derived)]
+    question = [*explain(study.task, study.outcome, index=study.index), *in_words(study.features.derived)]
     return [study.title, *question, *study.scope]
 
 
