@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from osler.workflows.demo import Demo, run_demo
     from osler.workflows.exporting import export_labels, export_meds
     from osler.workflows.genome.diagnose import CasesAnswer, CasesQuestion, diagnose
-    from osler.workflows.genome.landing import Derived, changed_subjects, derive
+    from osler.workflows.genome.landing import Derived, Weights, changed_subjects, derive
     from osler.workflows.genome.pgx import advise_on_drugs
     from osler.workflows.genome.score import score_genotypes
     from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
@@ -41,6 +41,7 @@ __all__ = [
     "Opening",
     "SomaticAnswer",
     "TumourQuestion",
+    "Weights",
     "advise_on_drugs",
     "apply_study",
     "audit_vault",
@@ -72,7 +73,7 @@ _HOMES = {
     "demo": ("Demo", "run_demo"),
     "exporting": ("export_labels", "export_meds"),
     "genome.diagnose": ("CasesAnswer", "CasesQuestion", "diagnose"),
-    "genome.landing": ("Derived", "changed_subjects", "derive"),
+    "genome.landing": ("Derived", "Weights", "changed_subjects", "derive"),
     "genome.pgx": ("advise_on_drugs",),
     "genome.score": ("score_genotypes",),
     "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 from osler.vault import Derivation
 
-DERIVABLE = ("tumour", "pharmacogenomics")
+# By a release of knowledge that osler has.
+BY_KNOWLEDGE = ("tumour", "pharmacogenomics")
+# By weights that the user names.
+POLYGENIC = "polygenic"
+DERIVABLE = (*BY_KNOWLEDGE, POLYGENIC)
 
 
 def inputs_of(derivations: Sequence[Derivation], used: Sequence[str]) -> dict[str, str]:

@@ -56,10 +56,9 @@ class ShardResults:
 
 
 class Interpreter(Protocol):
-    """Concludes something of every subject of a shard, by one release."""
+    """Concludes something of every subject of a shard."""
 
     about: str
-    release: Release
 
     def of_shard(self, vault: Vault, shard: int) -> ShardResults:
         """Return the results of a shard's subjects."""
@@ -197,7 +196,7 @@ def interpreter_of(
     Parameters
     ----------
     about
-        One of `DERIVABLE`.
+        One of `BY_KNOWLEDGE`.
     cancer
         Of tumours whose timeline names no disease.
 

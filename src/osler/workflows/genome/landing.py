@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, delayed
 
@@ -18,9 +19,13 @@ from osler.model import Finding, Provenance, digest_of
 from osler.progress import track
 from osler.sources import LoadReport
 from osler.vault import Vault
-from osler.workflows.derived import DERIVABLE
+from osler.workflows.derived import BY_KNOWLEDGE, DERIVABLE, POLYGENIC
 from osler.workflows.genome.interpreters import Interpreter, ShardResults, interpreter_of
 from osler.workflows.opening import Opening
+
+if TYPE_CHECKING:
+    from osler.genome.score import ReferenceFiles
+    from osler.workflows.genome.polygenic import ScoreInterpreter
 
 THREADS = 2
 # Goes up when the same knowledge comes to other results.
@@ -65,22 +70,62 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Files of weights, and of a reference panel to compare their sums with.
+
+    Parameters
+    ----------
+    files
+        Scoring files of the PGS Catalog, or tables like them.
+    reference
+        None where a sum is to stand alone.
+    """
+
+    files: tuple[Path, ...]
+    reference: ReferenceFiles | None = None
+
+    def read(self) -> ScoreInterpreter:
+        """Read the files.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read; all faults at once.
+        """
+        from osler.workflows.genome.polygenic import ScoreInterpreter
+
+        return ScoreInterpreter(self.files, self.reference)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What is derived, by what: enough for a worker to make the interpreter itself."""
+    """What is derived, by what: enough for a worker to make the interpreter itself.
+
+    Parameters
+    ----------
+    release
+        Name of the release of knowledge, or of the weights.
+    weights, digest
+        Of polygenic scores.
+    """
 
     about: str
     release: str
     cancer: str | None = None
+    weights: Weights | None = None
+    digest: str = ""
 
     def interpreter(self, vault: Vault) -> Interpreter:
         """Make the interpreter."""
+        if self.weights is not None:
+            return self.weights.read()
         return interpreter_of(self.about, knowledge.get(self.release), vault, cancer=self.cancer)
 
     def basis(self) -> str:
         """Return the digest of all that the results depend on beside the data."""
         return digest_of(
             {
-                "release": knowledge.get(self.release).sha256,
+                "release": self.digest or knowledge.get(self.release).sha256,
                 "cancer": self.cancer,
                 "software": osler.__version__,
                 "method": METHOD_VERSION,
@@ -90,9 +135,10 @@ class Plan:
 
 def derive(
     opening: Opening,
-    what: Sequence[str] = DERIVABLE,
+    what: Sequence[str] = BY_KNOWLEDGE,
     *,
     cancer: str | None = None,
+    weights: Weights | None = None,
     engine: str = "local",
 ) -> list[Derived]:
     """Interpret the genomes of everyone in a vault and keep the results on their timelines.
@@ -103,23 +149,32 @@ def derive(
     Parameters
     ----------
     what
-        Subjects of knowledge: `tumour`, `pharmacogenomics`.
+        Subjects of knowledge: `tumour`, `pharmacogenomics`, and `polygenic` with weights.
     cancer
         The disease of tumours whose timeline names none; None leaves them out.
+    weights
+        What polygenic scores are made by; osler ships none.
     engine
         `local`, or `ray` for the map over shards.
 
     Raises
     ------
     InputError
-        If a subject of knowledge or the cancer is unknown.
+        If a subject of knowledge or the cancer is unknown, or weights are missing, in vain or
+        cannot be read.
     """
-    check_what(what)
+    check_what(what, weights)
+    scorer = None if weights is None else weights.read()
     vault = opening.open()
-    return [
-        _derive_one(vault, Plan(about, knowledge.current(about).name, cancer), opening, engine)
-        for about in dict.fromkeys(what)
-    ]
+    done = []
+    for about in dict.fromkeys(what):
+        if about == POLYGENIC and scorer is not None:
+            plan = Plan(about, scorer.release_name, weights=weights, digest=scorer.digest)
+            done.append(_derive_one(vault, plan, opening, engine, scorer))
+        else:
+            plan = Plan(about, knowledge.current(about).name, cancer)
+            done.append(_derive_one(vault, plan, opening, engine))
+    return done
 
 
 def derive_after_load(vault: Vault, opening: Opening, report: LoadReport) -> None:
@@ -128,7 +183,7 @@ def derive_after_load(vault: Vault, opening: Opening, report: LoadReport) -> Non
     A load does not fail because its meaning could not be told: then that is the note, and the
     results of before stay. Where it would take long, nothing is derived and the note says so.
     """
-    for about in DERIVABLE:
+    for about in BY_KNOWLEDGE:
         if about == "pharmacogenomics" and _germline_files(vault) > MOST_FILES_AT_LOAD:
             report.note(f"{about}: many files; derive with `osler genome derive`")
             continue
@@ -151,22 +206,34 @@ def _germline_files(vault: Vault) -> int:
     return len(germline_files(names))
 
 
-def check_what(what: Sequence[str]) -> None:
-    """Refuse a subject of knowledge about which nothing is derived."""
+def check_what(what: Sequence[str], weights: Weights | None = None) -> None:
+    """Refuse a subject of knowledge about which nothing is derived, and one without its files."""
+    faults = []
     unknown = [one for one in what if one not in DERIVABLE]
     if unknown or not what:
         came = ", ".join(map(repr, unknown)) or "nothing"
-        raise InputError(Fault("--what", came, f"any of {', '.join(DERIVABLE)}, comma-separated"))
+        faults.append(Fault("--what", came, f"any of {', '.join(DERIVABLE)}, comma-separated"))
+    if POLYGENIC in what and (weights is None or not weights.files):
+        expected = f"a scoring file for `{POLYGENIC}`"
+        faults.append(Fault("--weights", "none", expected, "name one with --weights"))
+    if weights is not None and POLYGENIC not in what and not unknown:
+        came = f"files, and {POLYGENIC} is not among what is derived"
+        remedy = f"add {POLYGENIC} to --what"
+        faults.append(Fault("--weights", came, f"`{POLYGENIC}` in --what", remedy))
+    if faults:
+        raise InputError(faults)
 
 
-def _derive_one(vault: Vault, plan: Plan, opening: Opening, engine: str) -> Derived:
+def _derive_one(
+    vault: Vault, plan: Plan, opening: Opening, engine: str, ready: Interpreter | None = None
+) -> Derived:
     skipped: Counter[str] = Counter()
     events = subjects = 0
     with vault.deriving(plan.about, plan.release, plan.basis()) as session:
         if session.already_derived:
             known = next(one for one in vault.derivations() if one.about == plan.about)
             return Derived(plan.about, plan.release, known.subjects, known.events, {}, True)
-        for part in _map(vault, session.act_number, plan, opening, engine):
+        for part in _map(vault, session.act_number, plan, opening, engine, ready):
             events += session.append(part.events())
             subjects += len({one.subject_id for one in part.results if one.codes})
             skipped += part.skipped
@@ -174,7 +241,7 @@ def _derive_one(vault: Vault, plan: Plan, opening: Opening, engine: str) -> Deri
 
 
 def _map(
-    vault: Vault, act: int, plan: Plan, opening: Opening, engine: str
+    vault: Vault, act: int, plan: Plan, opening: Opening, engine: str, ready: Interpreter | None
 ) -> Iterator[ShardResults]:
     """Interpret every shard; memory is bounded by those in flight."""
     shards = vault.shard_ids()
@@ -183,7 +250,7 @@ def _map(
         jobs = (delayed(_in_worker)(opening, act, shard, plan) for shard in shards)
         yield from Parallel(n_jobs=-1, backend="ray", return_as="list")(jobs)
         return
-    interpreter = plan.interpreter(vault)
+    interpreter = ready or plan.interpreter(vault)
     parts = Parallel(n_jobs=THREADS, backend="threading", return_as="generator")(
         delayed(interpreter.of_shard)(vault, shard) for shard in shards
     )
@@ -232,9 +299,9 @@ def _check_comparable(old: Release, new: Release) -> None:
     if old.subject != new.subject:
         came = f"about {new.subject}, and the first is about {old.subject}"
         faults.append(Fault(new.name, came, "two releases about the same"))
-    if old.subject not in DERIVABLE:
+    if old.subject not in BY_KNOWLEDGE:
         came = f"about {old.subject}, of which no patient's findings are derived"
-        faults.append(Fault(old.name, came, f"one about {' or '.join(DERIVABLE)}"))
+        faults.append(Fault(old.name, came, f"one about {' or '.join(BY_KNOWLEDGE)}"))
     if faults:
         raise InputError(faults)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from osler.errors import Fault, InputError
 from osler.model import FORMAT_VERSION, NotAssessed, Provenance, digest_of
 from osler.report import patient_fhir, patient_html
 from osler.vault import Vault
+from osler.workflows.derived import POLYGENIC, inputs_of
 from osler.workflows.opening import Opening
 from osler.workflows.patient.drugs import drugs
 from osler.workflows.patient.known import known
@@ -151,8 +153,22 @@ def _genome(
     return {
         "tumour": tumour(events, descriptions, provenance),
         "drugs": drugs(subject_id, events, descriptions, vault, provenance),
-        "scores": scores(events, descriptions, provenance),
+        "scores": _scores(subject_id, events, descriptions, vault, provenance),
     }
+
+
+def _scores(
+    subject_id: int,
+    events: pl.DataFrame,
+    descriptions: Mapping[str, str],
+    vault: Vault,
+    provenance: Provenance,
+) -> Part:
+    """Return the scores that were loaded or derived: their weights are no knowledge of osler's."""
+    made = inputs_of(vault.derivations(), [POLYGENIC])
+    seen = vault.subject_events(subject_id, derived=[POLYGENIC]) if made else events
+    part = scores(seen, descriptions, provenance)
+    return replace(part, inputs=tuple(made.items())) if part.section else part
 
 
 def _not_assessed(told: Sequence[Prognosis | Part], asked: bool) -> list[NotAssessed]:
