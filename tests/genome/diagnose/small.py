@@ -37,7 +37,7 @@ ROWS = (
     ("ORPHA:7", "Unlike any other", "", "HP:0001250", "ORPHA:7", "HP:0040282", "P"),
 )
 GENES = (("CRYA", "OMIM:100001"), ("CRYB", "OMIM:100002"), ("SCN", "OMIM:100003"))
-COLUMNS = "database_id disease_name qualifier hpo_id reference frequency aspect".split()
+COLUMNS = ("database_id", "disease_name", "qualifier", "hpo_id", "reference", "frequency", "aspect")
 REPLACED, OBSOLETE = "HP:0009001", "HP:0009002"
 
 

@@ -157,7 +157,6 @@ def test_any_json_is_a_packet_or_a_clear_refusal(value: object) -> None:
     """Nothing but the documented error comes of a hostile value."""
     try:
         found = read_packet(value)
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert all(one.startswith("HP:") for one in (*found.present, *found.excluded))
+    except ValueError:
+        return
+    assert all(one.startswith("HP:") for one in (*found.present, *found.excluded))

@@ -91,7 +91,7 @@ class Weights:
 
     def temper_of(self, findings: int) -> float:
         """Return what the log likelihood ratios of so many findings are multiplied by."""
-        return self.temper * float(max(findings, 1)) ** -self.crowding
+        return float(self.temper * max(findings, 1) ** -self.crowding)
 
 
 DEFAULT = Weights()
