@@ -2,6 +2,7 @@
 
 from osler.features.column import AGE_NAME, AGGREGATIONS, Column
 from osler.features.featurise import featurise, featurise_shards
+from osler.features.hierarchy import Hierarchy
 from osler.features.matrix import FeatureMatrix
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "AGGREGATIONS",
     "Column",
     "FeatureMatrix",
+    "Hierarchy",
     "featurise",
     "featurise_shards",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from osler.features.column import Column
+from osler.features.column import ORDERED, Column
 from osler.features.runs import Runs
 from osler.features.slices import Bools, Floats, Ints, Slices, bisect, ranges
 
@@ -144,13 +144,25 @@ def _block(
             some = slice(None)
         slices = Slices(runs.measured, runs.times_us, first[some], end[some], until[some])
         at = window * len(grid.aggregations)
+        told = _answers(runs, run[some])
         for offset, name in enumerate(grid.aggregations, start=at):
-            numbers[some, offset], present[some, offset] = slices.aggregate(name)
+            value, there = slices.aggregate(name)
+            if runs.answered is not None and name in ORDERED:
+                there[told] = runs.answered.stands(name, slices, told, length)
+                value[told] = there[told]
+            numbers[some, offset], present[some, offset] = value, there
     of_code = (runs.code[run] * grid.width).astype(np.int32)
     column: Places = of_code[:, None] + np.arange(grid.width).astype(np.int32)
     row = np.repeat(np.arange(high - low), counts)
     per_row = np.bincount(row, present.sum(axis=1), minlength=high - low).astype(np.int64)
     return numbers[present], column[present], per_row
+
+
+def _answers(runs: Runs, run: Ints) -> Ints:
+    """Return the places of those runs that are answers."""
+    if runs.answered is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(runs.answered.named[runs.code[run]])
 
 
 def _inside(runs: Runs, run: Ints, until: Ints, length_us: int | None) -> tuple[Ints, Ints]:

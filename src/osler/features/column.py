@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import polars as pl
+
 from osler.errors import Fault, InputError
+from osler.features.hierarchy import Hierarchy
 
 STATIC_WINDOW = "static"
 FULL_WINDOW = "full"
@@ -30,6 +33,12 @@ AGGREGATIONS = (
 # A cell without events means none happened; for the rest it means not measured.
 ZERO_WHEN_ABSENT = frozenset({"count", "any", "count_values"})
 NEEDS_TIME = frozenset({"slope", "time_since_last"})
+
+# What stands between a code and one of its answers in the name of a column, and what the rest of a
+# vocabulary, or of a code's answers, is called there.
+ANSWER_MARK, RARE = "//=", "~rare"
+# Of an answer these are 1 or 0: whether the first or the last answer in the window is this one.
+ORDERED = frozenset({"first", "last"})
 
 AGE_CODE, AGE_AGGREGATION = "AGE", "years"
 AGE_NAME = f"{AGE_CODE}|{STATIC_WINDOW}|{AGE_AGGREGATION}"
@@ -61,7 +70,7 @@ def unit_of(code: str) -> str | None:
     True
     """
     parts = code.split("//")
-    if len(parts) < 3 or parts[0] in VOCABULARIES_WITHOUT_UNIT:
+    if len(parts) < 3 or ANSWER_MARK in code or parts[0] in VOCABULARIES_WITHOUT_UNIT:
         return None
     return parts[2] or None
 
@@ -72,7 +81,8 @@ class Column(str):
     Parameters
     ----------
     code, window, aggregation
-        What the column is made of. The window is `static` for events without a time.
+        What the column is made of. The window is `static` for events without a time. The code may
+        be an answer, `CODE//=text`, or what is rare: `VOCABULARY//~rare`, `CODE//=~rare`.
 
     Examples
     --------
@@ -97,6 +107,28 @@ class Column(str):
         return (self.code, self.window, self.aggregation)
 
     @property
+    def answer(self) -> str | None:
+        """The text value that the column is about; None if it is about a code."""
+        _, mark, text = self.code.partition(ANSWER_MARK)
+        return text if mark else None
+
+    @property
+    def rare(self) -> bool:
+        """Whether the column stands for all that has no column of its own."""
+        return self.code.endswith((f"//{RARE}", f"{ANSWER_MARK}{RARE}"))
+
+    @property
+    def pool(self) -> Column | None:
+        """The column that this one falls into where it is rare; None where there is none."""
+        asked, mark, _ = self.code.partition(ANSWER_MARK)
+        vocabulary, parted, _ = self.code.partition("//")
+        if mark:
+            return Column(f"{asked}{mark}{RARE}", self.window, self.aggregation)
+        if not parted or self.aggregation not in ("count", "any", "time_since_last"):
+            return None
+        return Column(f"{vocabulary}//{RARE}", self.window, self.aggregation)
+
+    @property
     def unit(self) -> str | None:
         """The unit of the code's values; years for the age."""
         return "years" if self.aggregation == AGE_AGGREGATION else unit_of(self.code)
@@ -104,7 +136,7 @@ class Column(str):
     @property
     def cell_unit(self) -> str | None:
         """The unit of the cells; None where they have none or it is not known."""
-        if self.aggregation in ZERO_WHEN_ABSENT:
+        if self.zero_when_absent:
             return None
         if self.aggregation == "time_since_last":
             return "days"
@@ -114,6 +146,8 @@ class Column(str):
     @property
     def zero_when_absent(self) -> bool:
         """Whether a cell without events is zero; otherwise it is missing."""
+        if self.aggregation in ORDERED:
+            return ANSWER_MARK in self.code
         return self.aggregation in ZERO_WHEN_ABSENT
 
     @property
@@ -148,10 +182,20 @@ class Request:
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
     age: bool = False
+    text: bool = True
+    hierarchy: Hierarchy | None = None
 
     @classmethod
     def of(
-        cls, windows: Any, aggregations: Any, include: Any = ("*",), exclude: Any = (), age: Any = 0
+        cls,
+        windows: Any,
+        aggregations: Any,
+        include: Any = ("*",),
+        exclude: Any = (),
+        *,
+        age: Any = False,
+        text: Any = True,
+        roll_up: Any = None,
     ) -> Request:
         """Check what the user asked for.
 
@@ -180,8 +224,16 @@ class Request:
             for one in listed["aggregations"]
             if one not in AGGREGATIONS
         ]
-        if not isinstance(age, bool | int):
-            faults.append(Fault("age", repr(age), "true or false"))
+        faults += [
+            Fault(name, repr(one), "true or false")
+            for name, one in (("age", age), ("text", text))
+            if not isinstance(one, bool | int)
+        ]
+        if isinstance(roll_up, pl.DataFrame):
+            roll_up = Hierarchy.of(roll_up)
+        elif not isinstance(roll_up, Hierarchy | None):
+            expected = "a Hierarchy, or a frame with code and parent_codes"
+            faults.append(Fault("roll_up", type(roll_up).__name__, expected))
         if faults:
             raise InputError(faults)
         return cls(
@@ -190,6 +242,8 @@ class Request:
             listed["include"],
             listed["exclude"],
             bool(age),
+            bool(text),
+            roll_up,
         )
 
     @property

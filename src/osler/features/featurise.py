@@ -20,6 +20,7 @@ from osler.features.column import (
     Column,
     Request,
 )
+from osler.features.hierarchy import Hierarchy
 from osler.features.matrix import FeatureMatrix
 from osler.features.runs import TIMELESS, Record, cut_runs
 from osler.features.slices import DAY_US, Floats, Ints, bisect
@@ -39,6 +40,8 @@ def featurise(
     exclude: Sequence[str] = (),
     *,
     age: bool = False,
+    text: bool = True,
+    roll_up: Hierarchy | pl.DataFrame | None = None,
     keep_events: bool = True,
 ) -> FeatureMatrix:
     """Aggregate what is known of each subject at each prediction time.
@@ -55,12 +58,20 @@ def featurise(
         without a time are known always; their columns have the window `static`.
     aggregations
         `count` and `any` of events; `sum`, `sum_sqd` (of squares), `min`, `max`, `first`, `last`,
-        `mean` and `slope` (least squares, per day) of their numeric values; `time_since_last`
-        event, in days.
+        `mean` and `slope` (least squares, per day) of their numeric values, and `count_values`
+        of them; `time_since_last` event, in days.
     include, exclude
-        Patterns of codes, `*` and `?` as in file names.
+        Patterns of codes, `*` and `?` as in file names; exclusion wins, and holds for answers and
+        ancestors too.
     age
         Add `AGE|static|years`: time since the first `MEDS_BIRTH`, in years of 365.25 days.
+    text
+        Read short text values as answers, with columns `CODE//=text|window|aggregation`: `count`,
+        `any` and `time_since_last` of the events with that text, `first` and `last` 1 where the
+        first or last answer to the code in the window is that one, else 0.
+    roll_up
+        Codes with their parents, as MEDS code metadata give them: each event counts for every
+        ancestor of its code too, in `count`, `any` and `time_since_last` of the ancestor's column.
     keep_events
         Keep a reference to `events`, so that `sources` can name those behind a cell.
 
@@ -75,7 +86,9 @@ def featurise(
     InputError
         If windows, aggregations or columns are not as described.
     """
-    request = Request.of(windows, aggregations, include, exclude, age)
+    request = Request.of(
+        windows, aggregations, include, exclude, age=age, text=text, roll_up=roll_up
+    )
     return _together([_shard(events, rows, request, keep_events)], request)
 
 
@@ -87,6 +100,8 @@ def featurise_shards(
     exclude: Sequence[str] = (),
     *,
     age: bool = False,
+    text: bool = True,
+    roll_up: Hierarchy | pl.DataFrame | None = None,
     keep_events: bool = False,
 ) -> FeatureMatrix:
     """Aggregate shard after shard, pairs of events and rows; the rows of all in that order.
@@ -98,7 +113,7 @@ def featurise_shards(
     ----------
     shards
         Events and rows of one shard each, as in `featurise`.
-    windows, aggregations, include, exclude, age, keep_events
+    windows, aggregations, include, exclude, age, text, roll_up, keep_events
         As in `featurise`.
 
     Raises
@@ -106,7 +121,9 @@ def featurise_shards(
     InputError
         As in `featurise`, or if there is no shard.
     """
-    request = Request.of(windows, aggregations, include, exclude, age)
+    request = Request.of(
+        windows, aggregations, include, exclude, age=age, text=text, roll_up=roll_up
+    )
     done = [_shard(events, rows, request, keep_events) for events, rows in _one_ahead(shards)]
     if not done:
         raise InputError(Fault("shards", "none", "at least one"))
@@ -174,7 +191,7 @@ class Shard:
 
 def _shard(events: pl.DataFrame, rows: pl.DataFrame, request: Request, keep: bool) -> Shard:
     asked = _asked(rows)
-    record = Record.of(events)
+    record = Record.of(events, text=request.text)
     return Shard(
         asked.rows,
         _timed(record, asked, request),
@@ -203,6 +220,7 @@ def _together(shards: Sequence[Shard], request: Request) -> FeatureMatrix:
         pl.concat([shard.rows for shard in shards]),
         tuple(one for shard in shards for one in shard.events),
         np.repeat(np.arange(len(shards)), lengths),
+        request.hierarchy,
     )
 
 
@@ -238,14 +256,7 @@ def _pieces(
 ) -> Piece:
     """Aggregate the events from first to end of each row, rows in the order of subjects."""
     lows, highs, stretch = _union(first, end)
-    runs = cut_runs(
-        record,
-        lows,
-        highs,
-        include=request.include,
-        exclude=request.exclude,
-        timeless=grid.windows == (STATIC_WINDOW,),
-    )
+    runs = cut_runs(record, lows, highs, request, timeless=grid.windows == (STATIC_WINDOW,))
     seen = Seen(runs, stretch, asked.until_us[asked.order], end > first)
     return cells(seen, grid, asked.order)
 

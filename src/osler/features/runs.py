@@ -10,12 +10,16 @@ import numpy.typing as npt
 import polars as pl
 
 from osler.errors import Fault, InputError
+from osler.features.answers import Answered, Answers, answers_of
+from osler.features.column import ANSWER_MARK, Request
+from osler.features.hierarchy import Hierarchy
 from osler.features.slices import Ints, Measured, bisect, ranges
 from osler.model import DEATH, EVENT_SCHEMA, as_events, sort_events
 
 # Null times sort first, before any time a Datetime can hold.
 TIMELESS = np.iinfo(np.int64).min
 NEEDED = ("subject_id", "time", "code", "numeric_value")
+TEXT = "text_value"
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,19 @@ class Record:
     ----------
     codes, values
         One per event, as the frame has them; codes are text or categorical.
+    texts
+        Text values; None where there are none to be read.
     """
 
     subject: Ints
     times_us: Ints
     codes: pl.Series
     values: pl.Series
+    texts: pl.Series | None
 
     @classmethod
-    def of(cls, events: pl.DataFrame) -> Record:
-        """Take what is needed of a frame with MEDS columns in any order.
+    def of(cls, events: pl.DataFrame, *, text: bool = True) -> Record:
+        """Take what is needed of a frame with MEDS columns in any order, and the texts if asked.
 
         Raises
         ------
@@ -44,8 +51,13 @@ class Record:
         """
         usual = all(
             events.schema.get(name) == EVENT_SCHEMA[name] for name in NEEDED if name != "code"
-        ) and isinstance(events.schema.get("code"), pl.String | pl.Categorical | pl.Enum)
-        events = (events if usual else as_events(events)).select(NEEDED)
+        ) and all(
+            isinstance(events.schema.get(name, pl.String()), pl.String | pl.Categorical | pl.Enum)
+            for name in ("code", TEXT)
+        )
+        events = events if usual and "code" in events.columns else as_events(events)
+        text = text and TEXT in events.columns and events[TEXT].null_count() < events.height
+        events = events.select(*NEEDED, *([TEXT] if text else []))
         faults = [
             Fault(f"column {name}", "rows without a value", "none", "leave such rows out")
             for name in ("subject_id", "code")
@@ -64,6 +76,7 @@ class Record:
             (times.fill_null(TIMELESS) if times.null_count() else times).to_numpy(),
             events["code"],
             events["numeric_value"],
+            events[TEXT] if TEXT in events.columns else None,
         )
 
     def _in_order(self) -> bool:
@@ -88,11 +101,13 @@ class Runs:
     Parameters
     ----------
     names
-        Codes, sorted; `code` of a run is a position here.
+        Codes and answers, sorted; `code` of a run is a position here.
     code, start, end : shape (r,)
         Of each run: its code, and its slice of `times_us`.
     of_stretch : shape (s + 1,)
         Where each stretch's runs begin.
+    answered
+        Which runs are answers; None where none is.
     """
 
     names: list[str]
@@ -102,18 +117,14 @@ class Runs:
     of_stretch: Ints
     times_us: Ints
     measured: Measured
+    answered: Answered | None = None
 
 
-def cut_runs(
-    record: Record,
-    first: Ints,
-    end: Ints,
-    *,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    timeless: bool,
-) -> Runs:
+def cut_runs(record: Record, first: Ints, end: Ints, request: Request, *, timeless: bool) -> Runs:
     """Sort the events of stretches, none of which overlap, into runs.
+
+    An event with an answer is in the run of its code and, without its value, in that of the answer;
+    where codes are rolled up, in the runs of the code's ancestors too.
 
     Parameters
     ----------
@@ -127,26 +138,129 @@ def cut_runs(
     chosen = ranges(first, lengths)
     stretch = np.repeat(np.arange(first.size), lengths)
     names, code = _numbered(record.codes, chosen)
-    wanted = _wanted(names, include, exclude, timeless)
+    wanted = _wanted(names, request.include, request.exclude, timeless)
     if not wanted.all():
         kept = wanted[code]
         chosen, stretch = chosen[kept], stretch[kept]
         code = (np.cumsum(wanted) - 1)[code[kept]]
         names = [name for name, one in zip(names, wanted, strict=True) if one]
-    key = stretch * max(len(names), 1) + code
-    order = _stable_order(key, first.size * max(len(names), 1))
-    chosen, key = chosen[order], key[order]
-    new = np.flatnonzero(np.diff(key, prepend=-1))
-    of_run = key[new]
     times = record.times_us[chosen]
+    values = record.values.gather(chosen).to_numpy()
+    group = stretch * max(len(names), 1) + code
+    answers = None
+    if record.texts is not None and chosen.size:
+        answers = answers_of(record.texts.gather(chosen), values, times, names, group)
+    more = _appearances(names, code, answers, request)
+    if more is None:
+        return _sorted_runs(names, group, times, values, first.size)
+    names, event, code, spoken = more
+    group = stretch[event] * len(names) + code
+    values = values[event]
+    values[chosen.size :] = np.nan
+    beside = None
+    if answers is not None:
+        named = np.array([ANSWER_MARK in one for one in names], dtype=np.bool_)
+        beside = answers, named, spoken
+    return _sorted_runs(names, group, times[event], values, first.size, event, beside)
+
+
+def _appearances(
+    names: list[str], code: Ints, answers: Answers | None, request: Request
+) -> tuple[list[str], Ints, Ints, Ints] | None:
+    """Return all names, and each event under its code, its answer and its code's ancestors.
+
+    Returns
+    -------
+    tuple of names, event, code, answer, or None if every event has one name
+        For each appearance: which event, under which name, and which answer it is (-1 for none).
+        The events under their own codes come first.
+    """
+    own = np.arange(code.size)
+    told, told_as, said = np.zeros(0, np.int64), np.zeros(0, np.int64), list[str]()
+    if answers is not None:
+        told, told_as, said = answers.event, answers.name, answers.names
+    rolled, rolled_to, above = _rolled_up(names, code, request.hierarchy)
+    if not said and not above:
+        return None
+    every = sorted({*names, *said, *above})
+    kept = np.array([not _matches(one, request.exclude) for one in every], dtype=np.bool_)
+    place = {name: number for number, name in enumerate(every)}
+    event = np.concatenate([own, told, rolled])
+    under = np.concatenate(
+        [
+            np.array([place[one] for one in part], dtype=np.int64)[which]
+            for part, which in ((names, code), (said, told_as), (above, rolled_to))
+            if part
+        ]
+    )
+    answer = np.full(event.size, -1, dtype=np.int64)
+    answer[own.size : own.size + told.size] = np.arange(told.size)
+    stays = kept[under]
+    number = np.cumsum(kept) - 1
+    left = [one for one, stay in zip(every, kept, strict=True) if stay]
+    return left, event[stays], number[under[stays]], answer[stays]
+
+
+def _rolled_up(
+    names: list[str], code: Ints, hierarchy: Hierarchy | None
+) -> tuple[Ints, Ints, list[str]]:
+    """Return events and the ancestors they count for, once each, and the ancestors' names."""
+    if hierarchy is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), []
+    of_code = [sorted(hierarchy.above(one)) for one in names]
+    above = sorted(set().union(*of_code)) if of_code else []
+    place = {name: number for number, name in enumerate(above)}
+    lengths = np.array([len(one) for one in of_code], dtype=np.int64)
+    flat = np.array([place[one] for many in of_code for one in many], dtype=np.int64)
+    if not flat.size:
+        return flat, flat, []
+    event = np.repeat(np.arange(code.size), lengths[code])
+    return event, flat[ranges((np.cumsum(lengths) - lengths)[code], lengths[code])], above
+
+
+def _sorted_runs(
+    names: list[str],
+    group: Ints,
+    times_us: Ints,
+    values: npt.NDArray[np.floating],
+    stretches: int,
+    event: Ints | None = None,
+    beside: tuple[Answers, npt.NDArray[np.bool_], Ints] | None = None,
+) -> Runs:
+    """Sort appearances of events by group, and inside a group as the events lie.
+
+    Parameters
+    ----------
+    group : shape (n,)
+        Stretch times the number of names, plus the name.
+    event : shape (n,)
+        Which event each is; None if each is the next one.
+    beside
+        The answers, which names are answers, and which answer each appearance is.
+    """
+    width = max(len(names), 1)
+    if event is None:
+        order = _stable_order(group, stretches * width)
+    else:
+        by_event = _stable_order(event, event.size)
+        order = by_event[_stable_order(group[by_event], stretches * width)]
+    group, times_us = group[order], times_us[order]
+    new = np.flatnonzero(np.diff(group, prepend=-1))
+    of_run = group[new]
+    answered = None
+    if beside is not None:
+        answers, named, spoken = beside
+        at = spoken[order]
+        answered = Answered(named, answers.begins[at], answers.before_us[at], answers.after_us[at])
     return Runs(
         names,
-        of_run % max(len(names), 1),
+        of_run % width,
         new,
-        np.append(new[1:], key.size) if new.size else new,
-        np.searchsorted(of_run, np.arange(first.size + 1) * max(len(names), 1)),
-        times,
-        Measured.of(record.values.gather(chosen).to_numpy(), times),
+        np.append(new[1:], group.size) if new.size else new,
+        np.searchsorted(of_run, np.arange(stretches + 1) * width),
+        times_us,
+        Measured.of(values[order], times_us),
+        answered,
     )
 
 
@@ -162,6 +276,9 @@ def _numbered(codes: pl.Series, chosen: Ints) -> tuple[list[str], Ints]:
     place[numbers] = np.arange(numbers.size)
     used = np.flatnonzero(place >= 0)
     names = codes.gather(place[used]).cast(pl.String)
+    if names.str.contains(ANSWER_MARK, literal=True).any():
+        expected = f"codes without {ANSWER_MARK}, which marks an answer in the name of a column"
+        raise InputError(Fault("codes", f"some that hold {ANSWER_MARK}", expected, "rename them"))
     order = names.arg_sort().to_numpy()
     place[used[order]] = np.arange(used.size)
     return names.gather(order).to_list(), place.take(numbers)
@@ -173,18 +290,19 @@ def _wanted(
     if include == ("*",) and not exclude and not timeless:
         return np.ones(len(names), dtype=np.bool_)
 
-    def matches(name: str, patterns: tuple[str, ...]) -> bool:
-        return any(name == one or fnmatchcase(name, one) for one in patterns)
-
     return np.array(
         [
-            matches(name, include)
-            and not matches(name, exclude)
+            _matches(name, include)
+            and not _matches(name, exclude)
             and not (timeless and name == DEATH)
             for name in names
         ],
         dtype=np.bool_,
     )
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(name == one or fnmatchcase(name, one) for one in patterns)
 
 
 def _stable_order(key: Ints, keys: int) -> Ints:
