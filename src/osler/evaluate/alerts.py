@@ -106,6 +106,17 @@ class Stays:
         Predictions at or after the event, and after the end of the stay, are left out: nobody could
         have been warned by them.
 
+        Parameters
+        ----------
+        stay : shape (n,)
+            Of each prediction: the place of its stay in the arrays of stays.
+        time_hours, risk : shape (n,)
+            When it was made, and what it said.
+        start_hours, end_hours, event_hours : shape (stays,)
+            When each stay began and ended, and its event; NaN where there was none.
+        subject : shape (stays,)
+            Whose stay it is; None if each is another person's.
+
         Raises
         ------
         InputError

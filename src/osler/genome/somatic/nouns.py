@@ -63,7 +63,19 @@ class Place:
     def trimmed(
         cls, build: str, chromosome: str, position: int, reference: str, alternate: str
     ) -> Place:
-        """Make a place from alleles as VCF writes them, without the bases that they share."""
+        """Make a place from alleles as VCF writes them, without the bases that they share.
+
+        Parameters
+        ----------
+        build
+            Name of the reference genome.
+        chromosome
+            With or without `chr`.
+        position
+            Of the first base of `reference`, counted from 1.
+        reference, alternate
+            Bases; empty or `-` where there are none.
+        """
         reference, alternate = reference.replace("-", ""), alternate.replace("-", "")
         while reference and alternate and reference[-1] == alternate[-1]:
             reference, alternate = reference[:-1], alternate[:-1]

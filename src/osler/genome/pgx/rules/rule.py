@@ -121,7 +121,21 @@ class Rule:
         advised: tuple[Diplotype, ...] = (),
         notes: tuple[str, ...] = (),
     ) -> GeneCall:
-        """Return a call with what every call of the gene tells."""
+        """Return a call with what every call of the gene tells.
+
+        Parameters
+        ----------
+        seen
+            What the gene's positions show of one sample.
+        diplotypes
+            Those equally supported; none where nothing is called.
+        detected
+            Single alleles, where their strands are not known.
+        advised
+            What advice is looked up by, where it is not the diplotypes.
+        notes
+            What a reader must know of this call.
+        """
         return GeneCall(
             seen.definition.gene,
             status,
