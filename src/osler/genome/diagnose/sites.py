@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from osler.errors import Fault, InputError
@@ -24,6 +25,7 @@ MOST_REGIONS = 20_000
 # A wrong build gives another reference base at three positions of four.
 LEAST_COMPARED, MOST_DIFFERING = 8, 0.3
 LEAST_FIELDS = 8
+LONGEST_POSITION = 10
 
 OTHER_REFERENCE = "sites with another reference allele than the patient's file, not used"
 NO_BUILD = "does not tell its genome build, taken as the patient's"
@@ -50,7 +52,7 @@ class Allele:
     def read(cls, text: str) -> Allele | None:
         """Read `17-43045711-G-A`, with `chr` or `:` too; None if it is none."""
         parts = text.strip().replace(":", "-").replace(">", "-").split("-")
-        if len(parts) != 4 or not parts[1].isdigit() or len(parts[1]) > 10:
+        if len(parts) != 4 or not parts[1].isdigit() or len(parts[1]) > LONGEST_POSITION:
             return None
         if not (is_bases(parts[2]) and is_bases(parts[3])):
             return None
@@ -120,22 +122,29 @@ def records_at(path: Path, vcf: Vcf, wanted: Wanted) -> Iterator[Record]:
     if not _is_text(path):
         yield from (one for one in vcf.records() if _is_wanted(one, wanted))
         return
-    names: dict[bytes, str] = {}
     for line in site_lines(path):
-        contig, _, rest = line.partition(b"\t")
-        name = names.get(contig)
-        if name is None:
-            name = names[contig] = chromosome_name(contig.decode("utf-8", "replace"))
-        if name not in wanted.bases:
-            continue
-        fields = rest.split(b"\t", 3)
-        if len(fields) < 4 or not fields[0].isdigit() or len(fields[0]) > 10:
-            continue
-        first = int(fields[0])
-        if wanted.reaches(name, first, first + len(fields[2]) - 1):
-            whole = line.rstrip(b"\r").split(b"\t", LEAST_FIELDS + 1)
-            if len(whole) >= LEAST_FIELDS:
-                yield Record(whole[:LEAST_FIELDS], 0)
+        if _may_be_wanted(line, wanted):
+            fields = line.rstrip(b"\r").split(b"\t", LEAST_FIELDS)
+            if len(fields) >= LEAST_FIELDS:
+                yield Record(fields[:LEAST_FIELDS], 0)
+
+
+def _may_be_wanted(line: bytes, wanted: Wanted) -> bool:
+    """Say whether a line reaches a wanted position, looking at no more of it than is needed."""
+    fields = line.split(b"\t", 4)
+    if len(fields) < 5 or not fields[1].isdigit() or len(fields[1]) > LONGEST_POSITION:
+        return False
+    name = _name_of(fields[0])
+    known = wanted.bases.get(name)
+    if known is None:
+        return False
+    first, bases = int(fields[1]), len(fields[3])
+    return first in known or (bases > 1 and wanted.reaches(name, first, first + bases - 1))
+
+
+@lru_cache(maxsize=4096)
+def _name_of(contig: bytes) -> str:
+    return chromosome_name(contig.decode("utf-8", "replace"))
 
 
 def records_with(path: Path, text: bytes) -> Iterator[Record]:
@@ -152,7 +161,11 @@ def records_with(path: Path, text: bytes) -> Iterator[Record]:
         return
     for line in site_lines(path):
         fields = line.rstrip(b"\r").split(b"\t", LEAST_FIELDS) if text in line else []
-        if len(fields) >= LEAST_FIELDS and fields[1].isdigit() and len(fields[1]) <= 10:
+        if (
+            len(fields) >= LEAST_FIELDS
+            and fields[1].isdigit()
+            and len(fields[1]) <= LONGEST_POSITION
+        ):
             yield Record(fields[:LEAST_FIELDS], 0)
 
 
