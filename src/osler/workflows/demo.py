@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import polars as pl
 
 from osler import demo as cohort
 from osler.errors import Fault, InputError
@@ -18,6 +18,7 @@ from osler.workflows.study import run_study
 from osler.workflows.study.saved import SavedRun
 from osler.workflows.vaults import init_vault
 
+TUMOUR, FINDING = "tumour", "TUMOUR_FINDING"
 PURPOSE = "demonstration"
 VAULT, KEY, STUDY, PATIENTS = "vault", "vault.key", "study", "patients"
 GERMLINE = "germline"
@@ -57,7 +58,8 @@ def run_demo(
     out
         Folder; a demo that is there already is brought up to date.
     patients
-        How many reports; the women are spread evenly over the range of predicted risk.
+        How many reports. The women are spread evenly over the range of predicted risk, each the
+        nearest whose tumour has an alteration with evidence.
     tell
         Is given one line as each step begins.
 
@@ -81,7 +83,7 @@ def run_demo(
     run_study(opening, cohort.STUDY, study, seed=seed)
     say("4/5  the patients' reports: prognosis, and what the tumour's mutations mean")
     reports = []
-    for subject in spread_over_risk(SavedRun.load(study), patients):
+    for subject in spread_over_risk(SavedRun.load(study), patients, _with_evidence(opening)):
         folder = out / PATIENTS / str(subject)
         report_patient(opening, subject, runs=[study], out=folder)
         reports.append(folder / "report.html")
@@ -124,12 +126,45 @@ def _check(out: Path) -> None:
         )
 
 
-def spread_over_risk(run: SavedRun, patients: int) -> list[int]:
-    """Return subjects from low to high predicted risk of the main cause, evenly spread."""
+def _with_evidence(opening: Opening) -> frozenset[int]:
+    """Return the women of whose tumour something was derived when it was loaded."""
+    vault = opening.open()
+    if TUMOUR not in {one.about for one in vault.derivations()}:
+        return frozenset()
+    found: set[int] = set()
+    with vault.act("demo"):
+        for shard in vault.shard_ids():
+            events = vault.shard_events(shard, derived=[TUMOUR])
+            told = events.filter(pl.col("code").str.starts_with(f"{FINDING}//"))
+            found |= set(told["subject_id"].to_list())
+    return frozenset(found)
+
+
+def spread_over_risk(
+    run: SavedRun, patients: int, among: Collection[int] = frozenset()
+) -> list[int]:
+    """Return subjects from low to high predicted risk of the main cause, evenly spread.
+
+    Parameters
+    ----------
+    among
+        At each place the nearest of these is taken, where there is one who was not taken yet.
+    """
     outcome = run.results["outcome"]
     middle = outcome["horizons"][len(outcome["horizons"]) // 2]["label"]
     name = f"{outcome['event']}|{middle}" if middle else outcome["event"]
-    ranked = run.predictions.sort(name, "subject_id")["subject_id"].unique(maintain_order=True)
-    shares = (np.arange(patients) + 0.5) / max(patients, 1)
-    places = np.unique((shares * ranked.len()).astype(int))
-    return [int(ranked[int(place)]) for place in places]
+    ranked = (
+        run.predictions.sort(name, "subject_id")["subject_id"].unique(maintain_order=True).to_list()
+    )
+    preferred = [place for place, one in enumerate(ranked) if one in among] or range(len(ranked))
+    taken: dict[int, None] = {}
+    for number in range(min(patients, len(ranked))):
+        place = int((number + 0.5) / patients * len(ranked))
+        free = [one for one in preferred if one not in taken]
+        free = free or [one for one in range(len(ranked)) if one not in taken]
+        taken[_nearest(free, place)] = None
+    return [int(ranked[place]) for place in sorted(taken)]
+
+
+def _nearest(places: Iterable[int], place: int) -> int:
+    return min(places, key=lambda one: abs(one - place))
