@@ -106,6 +106,7 @@ class Library:
         groups = names.series(annotations.names[: annotations.n_omim])
         self._members = {one: group for group in groups for one in group}
         self._named = _named(ontology, annotations)
+        self._last: tuple[bytes, Profiles] | None = None
 
     @property
     def n_diseases(self) -> int:
@@ -119,7 +120,13 @@ class Library:
         return self._profiles(np.arange(self.n_diseases, dtype=np.int32), self._own(rows), ())
 
     def without(self, left_out: Places) -> Profiles:
-        """Return the profiles that change when rows are left out."""
+        """Return the profiles that change when rows are left out; the last answer is kept."""
+        key = left_out.tobytes()
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._changed(left_out)
+        return self._last[1]
+
+    def _changed(self, left_out: Places) -> Profiles:
         annotations = self.annotations
         touched = np.unique(annotations.disease[left_out])
         if not len(touched):
