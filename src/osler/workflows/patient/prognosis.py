@@ -143,6 +143,7 @@ def _speak(
     value = predict(fitted, part, days, len(causes))[0]
     low, high = (one[0] for one in predict_interval(fitted, part, days, len(causes), LEVEL))
     known = variables_of(run, part)
+    unknown = fitted.unknown(patient.matrix)
     findings = tuple(
         _finding(
             run,
@@ -151,6 +152,7 @@ def _speak(
             (value[c, h], low[c, h], high[c, h]),
             reasons_for(_effects(fitted, part, horizon["days"], c + 1), part, known),
             fold,
+            unknown,
             provenance,
         )
         for h, horizon in enumerate(horizons)
@@ -199,6 +201,7 @@ def _finding(
     numbers: tuple[float, float, float],
     reasons: tuple[Reason, ...],
     fold: int | None,
+    unknown: tuple[str, ...],
     provenance: Provenance,
 ) -> Finding:
     value, low, high = (float(one) for one in numbers)
@@ -217,7 +220,7 @@ def _finding(
         interval=Interval(low, high, LEVEL, _meaning(run)),
         reasons=reasons,
         evidence=(_evidence(run),),
-        caveats=(*run.results["warnings"], _training(fold)),
+        caveats=(*run.results["warnings"], _training(fold), *unknown),
         status="final",
         provenance=provenance,
         cause=name,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from osler.features import FeatureMatrix
 from osler.model import Reason
 from osler.workflows.patient.known import value_in_words
-from osler.workflows.study.wording import AGE, PRESENCE, Variable
+from osler.workflows.study.wording import AGE, TELLS_A_LEVEL, Variable
 
 MOST_REASONS = 8
 SMALLEST_EFFECT = 0.0005
@@ -62,7 +62,7 @@ def _level(variable: Variable, matrix: FeatureMatrix) -> str:
     held = [
         level
         for column, level in variable.levels.items()
-        if matrix.columns[column].aggregation in PRESENCE and matrix.values[0, column]
+        if matrix.columns[column].aggregation in TELLS_A_LEVEL and matrix.values[0, column]
     ]
     return ", ".join(held)
 

@@ -166,7 +166,9 @@ def fit(
 ) -> FittedModel:
     """Fit on some rows, with the columns that are frequent among them."""
     part, own = matrix.take(train), outcomes.take(train)
-    columns = part.frequent_columns(min_subjects=study.features.min_subjects)
+    columns = part.frequent_columns(
+        min_subjects=study.features.min_subjects, rare=study.features.rare
+    )
     if not columns:
         raise NotEstimable(
             f"no column is present in {study.features.min_subjects} or more subjects; load more "
@@ -186,7 +188,8 @@ def fit(
         entry = own.entry_days if own.entry_days.any() else None
         model = TimeToEvent(seed=seed, time_budget_s=study.time_budget_s)
         model.fit(selected, own.y, entry=entry)
-    return FittedModel(model, tuple(str(column) for column in columns))
+    names = tuple(str(column) for column in columns)
+    return FittedModel(model, names, hierarchy=study.features.hierarchy)
 
 
 def reference_columns(matrix: FeatureMatrix, study: Study) -> dict[str, list[Column]]:

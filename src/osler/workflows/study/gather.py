@@ -12,8 +12,9 @@ import polars as pl
 from joblib import Parallel, delayed
 
 from osler.cohort import Cohort, build
+from osler.errors import Fault, InputError
 from osler.extras import require
-from osler.features import FeatureMatrix, featurise
+from osler.features import FeatureMatrix, Hierarchy, featurise
 from osler.model import BIRTH
 from osler.vault import Act, Vault
 from osler.workflows.opening import Opening
@@ -89,6 +90,24 @@ def gather(
     return Material.concat(Parallel(n_jobs=THREADS, backend="threading")(jobs))
 
 
+def with_hierarchy(study: Study, vault: Vault) -> Study:
+    """Return the study with what stands above the vault's codes, if it rolls up.
+
+    Raises
+    ------
+    InputError
+        If the vault knows no parents of any code, or some that lead back to their child.
+    """
+    if not study.features.roll_up:
+        return study
+    hierarchy = Hierarchy.of(vault.codes())
+    if not hierarchy.parents:
+        came = "a vault that knows no parents of any code"
+        expected = "codes with `parent_codes`, from the source's code metadata"
+        raise InputError(Fault("features: roll_up", came, expected, "load them, or take it out"))
+    return replace(study, features=replace(study.features, hierarchy=hierarchy))
+
+
 def _in_thread(vault: Vault, shard: int, study: Study) -> Material:
     return of_events(vault.shard_events(shard, derived=study.features.derived), study)
 
@@ -128,6 +147,8 @@ def matrix_of(
         include=list(plan.include),
         exclude=list(dict.fromkeys([*plan.exclude, *apart])),
         age=plan.age,
+        text=plan.text,
+        roll_up=plan.hierarchy,
         keep_events=keep_events,
     )
 

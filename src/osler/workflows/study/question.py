@@ -17,6 +17,7 @@ import yaml
 from osler.cohort import faults as question_faults
 from osler.errors import Fault, InputError
 from osler.evaluate import check_limits
+from osler.features import RARE_RULES, Hierarchy
 from osler.features.column import Request
 from osler.model import digest_of
 from osler.workflows.derived import DERIVABLE
@@ -58,6 +59,14 @@ class FeaturePlan:
         Columns seen in fewer training subjects are left out.
     derived
         Subjects of knowledge whose derived results count as events; else none does.
+    text
+        Whether short text values are read as answers.
+    roll_up
+        Whether events count for the ancestors of their codes too.
+    rare
+        `drop` what fewer than `min_subjects` have, or `pool` it by vocabulary.
+    hierarchy
+        What stands above the codes, where it is asked for: that of the vault learnt from.
     """
 
     windows: tuple[str, ...] = ("full",)
@@ -67,6 +76,10 @@ class FeaturePlan:
     age: bool = True
     min_subjects: int = 10
     derived: tuple[str, ...] = ()
+    text: bool = True
+    roll_up: bool = False
+    rare: str = "drop"
+    hierarchy: Hierarchy | None = None
 
 
 @dataclass(frozen=True)
@@ -353,9 +366,13 @@ def _features(section: Section) -> FeaturePlan:
         Request.of(windows, aggregations)
     except InputError as error:
         section.faults.extend(f"{section.where}: {fault}" for fault in error.faults)
-    age = section.take("age")
-    if age is not None and not isinstance(age, bool):
-        section.fault("age", _kind(age), "true or false")
+    asked = {key: section.take(key) for key in ("age", "text", "roll_up")}
+    for key, value in asked.items():
+        if value is not None and not isinstance(value, bool):
+            section.fault(key, _kind(value), "true or false")
+    rare = section.text("rare", default=RARE_RULES[0])
+    if rare not in RARE_RULES:
+        section.fault("rare", shown(rare), f"one of {', '.join(RARE_RULES)}")
     derived = section.texts("derived")
     for one in derived:
         if one not in DERIVABLE:
@@ -365,7 +382,10 @@ def _features(section: Section) -> FeaturePlan:
         aggregations=aggregations,
         include=section.texts("include", ("*",)),
         exclude=section.texts("exclude"),
-        age=age is not False,
+        age=asked["age"] is not False,
+        text=asked["text"] is not False,
+        roll_up=asked["roll_up"] is True,
+        rare=rare,
         min_subjects=int(section.number("min_subjects", default=10, low=1, high=1e9, whole=True)),
         derived=tuple(dict.fromkeys(derived)),
     )

@@ -23,7 +23,7 @@ from osler.workflows.opening import Opening
 from osler.workflows.study.card import card
 from osler.workflows.study.domain import DOMAIN, domain_of, save_domain
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
-from osler.workflows.study.gather import Material, gather
+from osler.workflows.study.gather import Material, gather, with_hierarchy
 from osler.workflows.study.horizons import Horizon, horizons_of
 from osler.workflows.study.question import Study
 from osler.workflows.study.results import assemble
@@ -83,7 +83,7 @@ def run_study(
     check_replaceable(out, RESULTS)
     vault = opening.open()
     derived = warnings_of(vault.derivations(), study.features.derived)
-    study = replace(study, warnings=(*study.warnings, *derived))
+    study = with_hierarchy(replace(study, warnings=(*study.warnings, *derived)), vault)
     with vault.act("study run", {"study": study.digest}) as act:
         material = gather(vault, act, study, opening, engine=engine)
         descriptions = described(vault)

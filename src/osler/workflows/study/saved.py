@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import polars as pl
 
 from osler.errors import Damaged, Fault, InputError
 from osler.evaluate import Recalibration, Reference
-from osler.features import FeatureMatrix
+from osler.features import ANSWER_MARK, RARE, FeatureMatrix, Hierarchy
 from osler.model import FORMAT_VERSION
 from osler.predict import Risk, TimeToEvent
 from osler.workflows.study.domain import DOMAIN, load_domain
 from osler.workflows.study.question import Study
+from osler.workflows.study.wording import in_words
 from osler.workflows.writing import DIGESTS, folder_digests, write_json
 
 RESULTS, REPORT, CARD, PREDICTIONS, STUDY = (
@@ -29,26 +30,43 @@ RESULTS, REPORT, CARD, PREDICTIONS, STUDY = (
 MODEL = "model"
 FINAL = "final"
 RECALIBRATION = "recalibration.json"
+HIERARCHY = "hierarchy.json"
 
 Model = TimeToEvent | Risk
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A model, the columns of the matrix that it was fitted on, and how it was recalibrated."""
+    """A model, its columns, how it was recalibrated, and what stood above the codes it learnt."""
 
     model: Model
     columns: tuple[str, ...]
     recalibration: Recalibration | None = None
+    hierarchy: Hierarchy | None = None
 
     def of(self, matrix: FeatureMatrix) -> FeatureMatrix:
         """Return the model's columns of any matrix; those it lacks hold no events."""
         return matrix.select(list(self.columns))
 
+    def unknown(self, matrix: FeatureMatrix) -> tuple[str, ...]:
+        """Return sentences on answers that the model did not learn, and how many rows have one."""
+        return tuple(
+            f"{in_words(code)}: an answer that the model does not know as one of its own, in "
+            f"{rows} of {len(matrix)} rows; it counts as "
+            + ("another." if self._pools(code) else "none of those it knows.")
+            for code, rows in matrix.unknown_answers(self.columns).items()
+        )
+
+    def _pools(self, code: str) -> bool:
+        """Whether rare answers to a code have a column."""
+        return any(one.startswith(f"{code}{ANSWER_MARK}{RARE}|") for one in self.columns)
+
     def save(self, folder: Path) -> None:
         """Write the model and its columns."""
         self.model.save(folder)
         write_json(folder / "columns.json", list(self.columns))
+        if self.hierarchy is not None:
+            write_json(folder / HIERARCHY, self.hierarchy.to_json())
         if self.recalibration is not None:
             write_json(folder / RECALIBRATION, plain(self.recalibration.to_json()))
 
@@ -62,7 +80,7 @@ class FittedModel:
             update = Recalibration.from_json(
                 json.loads((folder / RECALIBRATION).read_text("utf-8"))
             )
-        return cls(kind.load(folder), tuple(columns), update)
+        return cls(kind.load(folder), tuple(columns), update, _hierarchy(folder))
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ class SavedRun:
         _check_version(path / RESULTS, results.get("format_version"))
         return cls(
             path=path,
-            study=Study.parse((path / STUDY).read_text("utf-8"), STUDY),
+            study=_study(path),
             results=results,
             predictions=pl.read_parquet(path / PREDICTIONS),
             digest=found[RESULTS],
@@ -137,6 +155,19 @@ class SavedRun:
         own = self.predictions.filter(pl.col("subject_id") == subject_id)["fold"]
         folds = own.drop_nulls().filter(own.drop_nulls() >= 0)
         return int(folds[0]) if folds.len() else None
+
+
+def _study(path: Path) -> Study:
+    """Return the study of a run, with the hierarchy that its model was fitted with."""
+    study = Study.parse((path / STUDY).read_text("utf-8"), STUDY)
+    hierarchy = _hierarchy(path / MODEL / FINAL)
+    return replace(study, features=replace(study.features, hierarchy=hierarchy))
+
+
+def _hierarchy(folder: Path) -> Hierarchy | None:
+    if not (folder / HIERARCHY).is_file():
+        return None
+    return Hierarchy.from_json(json.loads((folder / HIERARCHY).read_text("utf-8")))
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from osler.model import BIRTH
-from osler.workflows.study.wording import PRESENCE, Variable
+from osler.workflows.study.wording import PRESENCE, TELLS_A_LEVEL, Variable
 
 MOST_VARIABLES = 24
 RAREST_SHARE_SHOWN = 0.05
@@ -75,7 +75,7 @@ def _levels(
 ) -> tuple[float, list[dict[str, Any]]]:
     held = {}
     for position, level in variable.levels.items():
-        if columns[position][1] in PRESENCE:
+        if columns[position][1] in TELLS_A_LEVEL:
             held[level] = int(values[:, position].astype(bool).sum())
     known = sum(held.values())
     ordered = sorted(held.items(), key=lambda one: _in_order(one[0]))
