@@ -20,7 +20,15 @@ from typing import Any
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 NOT_BENCHMARKS = ("__init__", "__main__", "synthetic")
-NEEDS_DATA = ("metabric", "pgx_cases", "pgx_speed", "physionet2012", "rare_disease", "subtype")
+NEEDS_DATA = (
+    "metabric",
+    "pgx_cases",
+    "pgx_speed",
+    "physionet2012",
+    "rare_disease",
+    "subtype",
+    "survival_quality",
+)
 VERSIONS_OF = ("polars", "pyarrow", "numpy", "scikit-learn", "lightgbm", "duckdb", "lifelines")
 CHILD = (
     "import json, sys, importlib; sys.path.insert(0, 'benchmarks'); "

@@ -9,14 +9,13 @@ import numpy as np
 import polars as pl
 
 from benchmarks.metabric import women
-from benchmarks.prognosis.data import SEED, WORK, Task, predictions_of
+from benchmarks.prognosis.data import WORK, Task, predictions_of
 from benchmarks.prognosis.measures import harrell, integrated_brier
+from benchmarks.prognosis.ours import out_of_fold
 from benchmarks.prognosis.peer_models import grid_of
 from osler.config import DATA
 from osler.evaluate.brier import observed_risk
 from osler.evaluate.inputs import Outcome
-from osler.learn.crossfit import cross_fit
-from osler.predict import TimeToEvent
 
 PEERS = ("hazardous", "fine_gray")
 NAMES = {
@@ -65,14 +64,15 @@ def competing_rows() -> list[dict[str, Any]]:
 def _rows(task: Task, peers: dict[str, Any]) -> list[dict[str, Any]]:
     y, fold = task.y, task.fold
     times = grid_of(y["event"], y["time"])
-    ours = cross_fit(lambda: TimeToEvent(seed=SEED), task.X, y, times, labels=fold, final=False)
+    ours = out_of_fold(task)
+    on_grid = ours.incidence[:, :, np.searchsorted(ours.times, times)]
     rows: list[dict[str, Any]] = [
         {"measure": f"**{task.name}, competing causes** (n {len(y):,}; {task.source})"}
     ]
     for cause, name in enumerate(NAMES[task.name], start=1):
-        curves = {"osler": ours.incidence[cause]}
+        curves = {"osler": on_grid[:, cause - 1]}
         curves |= {peer: peers[f"incidence_{peer}"][:, cause - 1] for peer in PEERS}
-        ranks = {"osler": ours.risk[cause]}
+        ranks = {"osler": ours.risk[:, cause]}
         ranks |= {peer: curves[peer].mean(axis=1) for peer in PEERS}
         c = {who: harrell(score, y, fold, cause) for who, score in ranks.items()}
         error = {who: integrated_brier(f, y, fold, times, cause) for who, f in curves.items()}

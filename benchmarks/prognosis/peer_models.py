@@ -10,8 +10,10 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,7 @@ import polars as pl
 GRID = 50
 RAREST_LEVEL = 5
 MOST_FOREST_TIMES = 300
+TIMED = "FLCHAIN"  # there the first fold of boosting runs as it comes, for its seconds
 
 
 def design(X: pl.DataFrame, train: Any) -> Any:
@@ -110,6 +113,34 @@ def boosting(A: Any, y: Any, train: Any, test: Any, times: Any) -> tuple[Any, An
     return model.predict(A[test]), at_times(model.predict_survival_function(A[test]), times)
 
 
+def quick_cox_loss() -> Any:
+    """Let boosting work out its loss and gradient in n log n; its own loops take n².
+
+    The numbers are the same up to rounding. Its time is not its own then and is not told.
+    """
+    from sksurv.ensemble import survival_loss
+
+    def at_risk(time: Any, score: Any) -> tuple[Any, Any, Any]:
+        order = np.argsort(time, kind="stable")
+        start = np.searchsorted(time[order], time[order], side="left")
+        ratio = np.exp(score[order])
+        return order, ratio, np.cumsum(ratio[::-1])[::-1][start]
+
+    def loss(event: Any, time: Any, score: Any) -> Any:
+        order, _, total = at_risk(time, score)
+        return np.sum(event[order] * (np.log(total) - score[order]))
+
+    def gradient(event: Any, time: Any, score: Any) -> Any:
+        order, ratio, total = at_risk(time, score)
+        last = np.searchsorted(time[order], time[order], side="right") - 1
+        expected = ratio * np.cumsum(event[order] / total)[last]
+        answer = np.empty(len(time))
+        answer[order] = event[order] - expected
+        return answer
+
+    return patch.multiple(survival_loss, coxph_loss=loss, coxph_negative_gradient=gradient)
+
+
 def at_times(curves: Any, times: Any) -> Any:
     """Return step functions at the times, 1 before their first."""
     answer = np.ones((len(curves), len(times)))
@@ -140,17 +171,20 @@ def run(path: Path) -> None:
     for k in np.unique(fold):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         A = design(X, train)
+        own_loops = path.stem.startswith(TIMED) and k == fold.min()
         for name, fit in PEERS.items():
             began = time.process_time()
             try:
-                risk, curves = fit(A, y, train, test, times)
+                with nullcontext() if own_loops else quick_cox_loss():
+                    risk, curves = fit(A, y, train, test, times)
                 out[f"risk_{name}"][test], out[f"survival_{name}"][test] = risk, curves
             except (ArithmeticError, ValueError) as error:
                 print(f"{path.stem} {name}: {error}", flush=True)
-            spent = time.process_time() - began
-            out[f"seconds_{name}"] = np.append(out[f"seconds_{name}"], spent)
+            if own_loops or name != "gbs":
+                spent = time.process_time() - began
+                out[f"seconds_{name}"] = np.append(out[f"seconds_{name}"], spent)
     np.savez_compressed(path.with_suffix(".npz"), **out)
-    print(path.stem, {n: round(out[f"seconds_{n}"].mean(), 2) for n in PEERS}, flush=True)
+    print(path.stem, {n: out[f"seconds_{n}"].round(2) for n in PEERS}, flush=True)
 
 
 def grid_of(event: Any, time: Any) -> Any:
