@@ -82,12 +82,12 @@ class Weights:
     breadth_offset: float = 3.0
     redundancy: float = 1.0
     unlike: float = 0.3
-    exclusion: float = 0.6
+    exclusion: float = 0.54
     never_certain: float = 0.98
-    looked_for: float = 0.7
-    published: float = 0.3
-    temper: float = 2.5
-    crowding: float = 0.6
+    looked_for: float = 0.76
+    published: float = 0.44
+    temper: float = 1.41
+    crowding: float = 0.53
 
     def temper_of(self, findings: int) -> float:
         """Return what the log likelihood ratios of so many findings are multiplied by."""
