@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import os
+import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.genome.diagnose.variant_files import CLINVAR, GNOMAD, clinvar, clinvar_row, gnomad
 
 from osler.errors import InputError
+from osler.genome.diagnose import sites
 from osler.genome.diagnose.clinvar import (
     AMBIGUOUS,
     DISAGREEING,
@@ -23,6 +30,7 @@ from osler.genome.diagnose.clinvar import (
 )
 from osler.genome.diagnose.gnomad import BAD_LINE, BAD_NUMBER, Frequencies, read_frequencies
 from osler.genome.diagnose.sites import OTHER_REFERENCE, Allele, Wanted
+from osler.sources.vcf import opening
 
 ONE = Allele("17", 1000, "G", "A")
 
@@ -210,6 +218,42 @@ def test_lines_that_are_no_records_are_passed_over(tmp_path: Path) -> None:
     assert pathogenic_places(path, 1) == {"17": {1000}}
 
 
+@pytest.mark.skipif(shutil.which("tabix") is None, reason="needs tabix of htslib")
+def test_a_large_file_is_asked_by_its_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the index the answer is that of one pass; an index older than the file is not used."""
+    monkeypatch.setattr(sites, "LEAST_BYTES_FOR_INDEX", 0)
+    monkeypatch.setattr(opening, "LEAST_BYTES_FOR_INDEX", 0)
+    rows = [clinvar_row(f"{1000 + 10 * n} G A", "Pathogenic") for n in range(500)]
+    plain = clinvar(tmp_path, *rows)
+    asked = [Allele("17", 1000 + 70 * n, "G", "A") for n in range(60)]
+    expected = set(_clinvar(plain, *asked).exact)
+    assert len(expected) == 60
+    packed = tmp_path / "clinvar.vcf.gz"
+    with packed.open("wb") as out:
+        subprocess.run(["bgzip", "-c", str(plain)], stdout=out, check=True)
+    subprocess.run(["tabix", "-p", "vcf", str(packed)], check=True)
+    assert set(_clinvar(packed, *asked).exact) == expected
+    os.utime(packed.with_name("clinvar.vcf.gz.tbi"), (1, 1))
+    assert set(_clinvar(packed, *asked).exact) == expected
+
+
+@given(st.lists(st.binary(max_size=60), max_size=8))
+def test_whatever_stands_in_a_file_nothing_breaks(
+    tmp_path_factory: Any, lines: list[bytes]
+) -> None:
+    """Any bytes after the header are passed over, or refused as input."""
+    path = clinvar(tmp_path_factory.mktemp("any"), clinvar_row("1000 G A", "Pathogenic"))
+    tail = [b"17\t1000\t.\tG\tA\t.\t.\t" + line for line in lines]
+    path.write_bytes(path.read_bytes() + b"\n".join([*tail, *lines]))
+    try:
+        assert ONE in _clinvar(path).exact
+        assert 1000 in pathogenic_places(path, 1)["17"]
+    except InputError as refused:
+        assert "clinvar.vcf" in str(refused)  # noqa: PT017  # both outcomes are right
+
+
 def test_only_what_was_asked_is_kept() -> None:
     """Positions are looked up by the chromosome, also where a record begins before them."""
     wanted = Wanted.around([ONE, Allele("X", 5, "C", "CT")], margin=1)
@@ -265,8 +309,8 @@ def test_a_site_with_other_alleles_is_remembered(tmp_path: Path) -> None:
     """That a position was looked at is known from another allele there."""
     found = _frequencies(gnomad(tmp_path, "17 1000 G T PASS AF=0.1"))
     assert not found.exact.get(ONE)
-    assert found.has_site(ONE)
-    assert not found.has_site(Allele("17", 2000, "G", "A"))
+    assert found.site_of(ONE) is not None
+    assert found.site_of(Allele("17", 2000, "G", "A")) is None
 
 
 def test_a_file_without_frequencies_is_refused(tmp_path: Path) -> None:

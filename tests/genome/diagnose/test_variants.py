@@ -150,6 +150,8 @@ def test_no_null_criterion_without_a_known_mechanism(tmp_path: Path) -> None:
         ("17 1000 G A AS_VQSR AF=0.2", {"PM2": "not assessed", "BA1": "not assessed"}),
         ("17 1000 G A PASS AF=0.0;AN=500", {"PM2": "not assessed", "BA1": "not assessed"}),
         ("17 1000 G T PASS AF=0.2", {"PM2": "met", "BA1": "not met"}),
+        ("17 1000 G T RF AF=0.2", {"PM2": "not assessed", "BA1": "not assessed"}),
+        ("17 1000 G T PASS AF=0.2;AN=80", {"PM2": "not assessed", "BA1": "not assessed"}),
         ("17 5000 G T PASS AF=0.2", {"PM2": "not assessed", "BA1": "not assessed"}),
     ],
 )
@@ -520,6 +522,19 @@ def test_an_unknown_build_is_told_and_can_be_given(tmp_path: Path) -> None:
     other = "##reference=hg18\n" + CSQ
     with pytest.raises(InputError, match="GRCh37"):
         evidence(patient(tmp_path, row("1000 G A", info=STOP), header=other))
+
+
+@given(st.text(max_size=80), st.text("01./|-x", max_size=6))
+def test_whatever_an_annotation_says_nothing_breaks(
+    tmp_path_factory: Any, text: str, genotype: str
+) -> None:
+    """Any annotation and any genotype give an answer, or are refused as input."""
+    info = "CSQ=A|stop_gained|BRCA1|" + text.replace("\t", " ").replace("\n", " ")
+    records = [row("1000 G A", genotype or ".", info), row("2000 G A", "0/1", STOP)]
+    path = patient(tmp_path_factory.mktemp("any"), *records)
+    found = evidence(path)
+    assert ("17-2000-G-A") in {one.variant for one in found["BRCA1"].variants}
+    json.dumps(found["BRCA1"].to_json(), allow_nan=False)
 
 
 # --- how far it speaks ----------------------------------------------------------------------------

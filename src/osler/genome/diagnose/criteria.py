@@ -386,13 +386,14 @@ def _of_frequency(
     return [
         _pm2(found, thresholds, known.name),
         _ba1(allele, found, thresholds, known.name),
-        _bs1(found, thresholds, known.name),
+        _bs1(allele, found, thresholds, known.name),
     ]
 
 
 def _if_unlisted(allele: Allele, known: Frequencies, thresholds: Thresholds) -> list[Criterion]:
     """Assess a variant that the files do not have: absent only where they looked."""
-    if known.has_site(allele):
+    site = known.site_of(allele)
+    if site is not None and _doubt(site, thresholds) is None:
         words = f"{known.name} has other alleles at this position, not this one"
     elif thresholds.complete:
         words = f"not in {known.name}, which was said to be complete; coverage is not known"
@@ -442,11 +443,11 @@ def _ba1(allele: Allele, found: Frequency, thresholds: Thresholds, name: str) ->
     return Criterion("BA1", state, BA1_SOURCE, None, words)
 
 
-def _bs1(found: Frequency, thresholds: Thresholds, name: str) -> Criterion:
+def _bs1(allele: Allele, found: Frequency, thresholds: Thresholds, name: str) -> Criterion:
     if thresholds.bs1_above is None:
         return not_assessed("BS1", "how frequent the disease allows a variant to be was not given")
     words = f"{_words(found, name)}; allowed up to {thresholds.bs1_above:g}"
     above = found.most is not None and found.most > thresholds.bs1_above
-    if above and found.most is not None and found.most > thresholds.ba1_above:
+    if _ba1(allele, found, thresholds, name).state == "met":
         return _not_met("BS1", BS1_SOURCE, f"{words}; BA1 speaks of it")
     return _either("BS1", Strength.STRONG if above else None, BS1_SOURCE, words)

@@ -57,6 +57,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "variant": ("variant", "variant_id", "gnomad id", "variant id"),
     "filters": ("filter", "filters"),
 }
+_POPULATIONS = frozenset({"grpmax", "popmax"})
 MOST_COLUMNS = 10_000
 MOST_LINE = 1 << 20
 
@@ -123,21 +124,20 @@ class Frequencies:
     exact
         By allele.
     sites
-        Chromosome and position where the files have a site, whatever its alleles: it was looked
-        at there.
+        By chromosome and position, what the files say of any allele there: it was looked at.
     """
 
     exact: dict[Allele, Frequency] = field(default_factory=dict)
-    sites: set[tuple[str, int]] = field(default_factory=set)
+    sites: dict[tuple[str, int], Frequency] = field(default_factory=dict)
     name: str = "gnomAD"
 
-    def has_site(self, allele: Allele) -> bool:
-        """Say whether the files have any allele where this one is."""
-        return (allele.chromosome, allele.position) in self.sites
+    def site_of(self, allele: Allele) -> Frequency | None:
+        """Return what the files say of any allele where this one is; None without a site."""
+        return self.sites.get((allele.chromosome, allele.position))
 
     def add(self, allele: Allele, one: Frequency, notes: Counter[str]) -> None:
         """Take what is said of an allele; of two the higher share."""
-        self.sites.add((allele.chromosome, allele.position))
+        self.sites.setdefault((allele.chromosome, allele.position), one)
         known = self.exact.get(allele)
         if known is None:
             self.exact[allele] = one
@@ -202,7 +202,8 @@ def _of_vcf(
 
 def _reader(record: Record, which: int) -> Callable[[str], str | None]:
     def _read(name: str) -> str | None:
-        text = record.info(name)
+        # In a VCF of gnomAD these name a population; in tables they are its share.
+        text = None if name in _POPULATIONS else record.info(name)
         # AN is one number for all alternates of a site.
         if name.startswith("AN") and text and "," not in text:
             return text

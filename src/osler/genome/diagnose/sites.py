@@ -243,7 +243,9 @@ def check_build(vcf: Vcf, build: Build | None, notes: Counter[str]) -> None:
     told = vcf.header.told
     if told.other or told.contradiction or (told.build and build and told.build != build):
         came = f"genome build {told.build}" if told.build else told.how
-        raise InputError(Fault(vcf.where, came, f"{build or ' or '.join(BUILDS)}"))
+        expected = f"{build}, as the patient's file" if build else " or ".join(BUILDS)
+        remedy = "give the file of the same genome build"
+        raise InputError(Fault(vcf.where, came, expected, remedy))
     if told.build is None:
         notes[f"{vcf.where}: {NO_BUILD}"] = 0
 
