@@ -1,4 +1,4 @@
-"""What the genome says, as sections of the patient report: the tumour, drugs, scores."""
+"""What the genome says, as sections of the patient report: tumour, drugs, diagnosis, scores."""
 
 from __future__ import annotations
 
@@ -6,12 +6,24 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osler.report.numbers import as_dict, day, decimal, dicts, finite, maybe, plain, texts
+from osler.report.numbers import (
+    UNKNOWN,
+    as_dict,
+    day,
+    decimal,
+    dicts,
+    finite,
+    maybe,
+    plain,
+    texts,
+    whole,
+)
 
 TUMOUR_KINDS = ("tumour alteration", "tumour genes tested")
 DRUG_KINDS = ("drug advice", "standard dose by genotype", "pharmacogene", "phenoconversion")
+DIAGNOSIS_KINDS = ("diagnosis",)
 SCORE_KINDS = ("polygenic score",)
-KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *SCORE_KINDS))
+KINDS = frozenset((*TUMOUR_KINDS, *DRUG_KINDS, *DIAGNOSIS_KINDS, *SCORE_KINDS))
 
 MOST_DRUGS = 6
 MOST_NAMES = 60
@@ -39,7 +51,12 @@ Json = Mapping[str, Any]
 
 def shown_in_sections(report: Json) -> frozenset[str]:
     """Return the kinds of findings that have a section of their own in this report."""
-    sections = (("tumour", TUMOUR_KINDS), ("drugs", DRUG_KINDS), ("scores", SCORE_KINDS))
+    sections = (
+        ("tumour", TUMOUR_KINDS),
+        ("drugs", DRUG_KINDS),
+        ("diagnosis", DIAGNOSIS_KINDS),
+        ("scores", SCORE_KINDS),
+    )
     return frozenset(kind for name, kinds in sections if report.get(name) for kind in kinds)
 
 
@@ -303,6 +320,53 @@ def _conversion(entry: Json) -> dict[str, Any] | None:
     }
 
 
+def diagnosis(report: Json) -> dict[str, Any] | None:
+    """Return the section on rare diseases; None if the report has none."""
+    section = as_dict(report.get("diagnosis"))
+    if not section:
+        return None
+    present, absent = (int(finite(section.get(name)) or 0) for name in ("present", "absent"))
+    known = as_dict(section.get("knowledge"))
+    return {
+        "signs": f"{present} present" + (f", {absent} absent" if absent else ""),
+        "diseases": whole(section.get("diseases")),
+        "release": maybe(known.get("release")),
+        "reported": day(section.get("reported")) if section.get("reported") else "",
+        "ranking": [
+            {
+                "name": plain(one.get("name")),
+                "disease": plain(one.get("disease")),
+                "posterior": percent(one.get("posterior")),
+                "genes": ", ".join(texts(one.get("genes"))),
+                "for": ", ".join(texts(one.get("for"))),
+                "against": ", ".join(texts(one.get("against"))),
+            }
+            for one in dicts(section.get("ranking"))
+        ],
+        "would_tell": [
+            f"{plain(one.get('name'))} (speaks for {', '.join(texts(one.get('for')))})"
+            for one in dicts(section.get("would_tell"))
+        ],
+        "notes": texts(section.get("notes")),
+    }
+
+
+def percent(value: Any) -> str:
+    """Return a posterior in percent, never a rounded certainty.
+
+    Examples
+    --------
+    >>> percent(0.9996), percent(0.25), percent(0.0001)
+    ('>99 %', '25 %', '<1 %')
+    """
+    number = finite(value)
+    if number is None:
+        return UNKNOWN
+    if number > 0.99:
+        return ">99 %"
+    return "<1 %" if number < 0.01 else f"{100 * number:.0f} %"
+
+
 def scores(report: Json) -> list[dict[str, str]]:
     """Return the polygenic scores of the report, one row each."""
     return [
@@ -326,6 +390,14 @@ def leads(report: Json) -> list[dict[str, str]]:
     advice = drugs(report)
     if advice is not None:
         found.append({"anchor": "drugs", "head": "Drugs", "text": _drug_lead(advice)})
+    ranked = diagnosis(report)
+    if ranked is not None and ranked["ranking"]:
+        first = ranked["ranking"][0]
+        text = (
+            f"the signs speak most for {first['name']}, {first['posterior']} by the ranking; "
+            "a hypothesis to test"
+        )
+        found.append({"anchor": "diagnosis", "head": "Rare disease", "text": text})
     return found
 
 
@@ -377,4 +449,10 @@ def headlines(report: Json) -> list[str]:
         for one in advice["advice"]:
             genes = ", ".join(f"{gene['gene']} {gene['phenotype']}" for gene in one["genes"])
             lines.append(f"{one['drug']} ({genes}): {one['parts'][0]['short']}")
+    ranked = diagnosis(report)
+    if ranked is not None:
+        lines += [
+            f"Candidate, {one['posterior']}: {one['name']} ({one['disease']})"
+            for one in ranked["ranking"][:3]
+        ]
     return lines

@@ -87,6 +87,7 @@ def _content(report: Json) -> dict[str, Any]:
         "groups": _groups(report.get("groups")),
         "tumour": genome.tumour(report),
         "drugs": genome.drugs(report),
+        "diagnosis": genome.diagnosis(report),
         "scores": genome.scores(report),
         "refused": any(not is_final(entry) for entry in predictions(report)),
         **_findings(findings, texts(report.get("warnings"))),

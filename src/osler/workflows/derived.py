@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from osler.vault import Derivation
 
 # By a release of knowledge that osler has.
-BY_KNOWLEDGE = ("tumour", "pharmacogenomics")
+BY_KNOWLEDGE = ("tumour", "pharmacogenomics", "phenotype")
 # By weights that the user names.
 POLYGENIC = "polygenic"
 DERIVABLE = (*BY_KNOWLEDGE, POLYGENIC)

@@ -23,9 +23,9 @@ def derive(
         typer.Option(
             "--what",
             metavar="LIST",
-            help="Of tumour, pharmacogenomics, polygenic; comma-separated.",
+            help="Of tumour, pharmacogenomics, phenotype, polygenic; comma-separated.",
         ),
-    ] = "tumour,pharmacogenomics",
+    ] = "tumour,pharmacogenomics,phenotype",
     cancer: Annotated[
         str | None,
         typer.Option("--cancer", metavar="NAME", help="Disease of tumours without a diagnosis."),

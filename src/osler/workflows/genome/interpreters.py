@@ -210,4 +210,8 @@ def interpreter_of(
     descriptions = described(vault)
     if about == TumourInterpreter.about:
         return TumourInterpreter(release, descriptions, cancer)
+    if about == "phenotype":
+        from osler.workflows.genome.phenotypes import PhenotypeInterpreter
+
+        return PhenotypeInterpreter(release)
     return DrugInterpreter(release, descriptions)

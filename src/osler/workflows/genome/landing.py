@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from osler.workflows.genome.polygenic import ScoreInterpreter
 
 THREADS = 2
+# What a load of genomes brings; signs come with other loads.
+AT_LOAD = ("tumour", "pharmacogenomics")
 # Goes up when the same knowledge comes to other results.
 METHOD_VERSION = 1
 # At about a tenth of a second each: a load ends within a minute of what it loaded.
@@ -149,7 +151,8 @@ def derive(
     Parameters
     ----------
     what
-        Subjects of knowledge: `tumour`, `pharmacogenomics`, and `polygenic` with weights.
+        Subjects of knowledge: `tumour`, `pharmacogenomics`, `phenotype`, and `polygenic` with
+        weights.
     cancer
         The disease of tumours whose timeline names none; None leaves them out.
     weights
@@ -183,7 +186,7 @@ def derive_after_load(vault: Vault, opening: Opening, report: LoadReport) -> Non
     A load does not fail because its meaning could not be told: then that is the note, and the
     results of before stay. Where it would take long, nothing is derived and the note says so.
     """
-    for about in BY_KNOWLEDGE:
+    for about in AT_LOAD:
         if about == "pharmacogenomics" and _germline_files(vault) > MOST_FILES_AT_LOAD:
             report.note(f"{about}: many files; derive with `osler genome derive`")
             continue

@@ -18,6 +18,7 @@ from osler.report import patient_fhir, patient_html
 from osler.vault import Vault
 from osler.workflows.derived import POLYGENIC, inputs_of
 from osler.workflows.opening import Opening
+from osler.workflows.patient.diagnosis import diagnosis
 from osler.workflows.patient.drugs import drugs
 from osler.workflows.patient.known import known
 from osler.workflows.patient.part import Part
@@ -153,6 +154,7 @@ def _genome(
     return {
         "tumour": tumour(events, descriptions, provenance),
         "drugs": drugs(subject_id, events, descriptions, vault, provenance),
+        "diagnosis": diagnosis(events, provenance),
         "scores": _scores(subject_id, events, descriptions, vault, provenance),
     }
 
