@@ -99,9 +99,9 @@ def _content(report: Json) -> dict[str, Any]:
 def _title(summary: Json, report: Json) -> str:
     if summary.get("horizons"):
         return "What will probably happen"
-    return (
-        "What the genome says" if report.get("tumour") or report.get("drugs") else "What is known"
-    )
+    if report.get("tumour") or report.get("drugs"):
+        return "What the genome says"
+    return "What the signs speak for" if report.get("diagnosis") else "What is known"
 
 
 def summary_of(report: Json) -> Json:
