@@ -16,7 +16,7 @@ from osler.features.slices import Bools, Floats, Ints, Slices, bisect, ranges
 
 Places = npt.NDArray[np.int32]
 
-CELLS_AT_ONCE = 2_000_000
+CELLS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,36 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Cells of some rows.
+
+    Parameters
+    ----------
+    rows, counts : shape (r,)
+        Positions of the rows among those asked for, and how many cells each has.
+    data, places : shape (c,)
+        The cells, row after row, and their raw columns, ascending in a row.
+    """
+
+    rows: Ints
+    counts: Ints
+    data: Floats
+    places: Places
+
+
+@dataclass(frozen=True)
 class Piece:
     """Cells of one shard, by raw column.
 
     Parameters
     ----------
-    values : shape (n, names x width)
-        Rows in the order in which they were asked.
+    blocks
+        Emptied when they are put together, so that no cell is held twice.
     used : shape (names x width,)
         Raw columns with a cell.
     """
 
-    values: sp.csr_array
+    blocks: list[Block]
     names: list[str]
     used: Bools
 
@@ -98,23 +116,13 @@ def cells(seen: Seen, grid: Grid, order: Ints) -> Piece:
     candidates = seen.candidates()
     if not grid.width:
         candidates[:] = 0
-    raw_columns = len(seen.runs.names) * grid.width
-    used = np.zeros(raw_columns, dtype=np.bool_)
-    data: list[Floats] = [np.zeros(0)]
-    places: list[Places] = [np.zeros(0, dtype=np.int32)]
-    per_row: list[Ints] = [np.zeros(1, dtype=np.int64)]
+    used = np.zeros(len(seen.runs.names) * grid.width, dtype=np.bool_)
+    blocks = []
     for low, high in _blocks(candidates, max(1, CELLS_AT_ONCE // max(grid.width, 1))):
-        numbers, column, counts = _block(seen, candidates, low, high, grid)
-        used[column] = True
-        data.append(numbers)
-        places.append(column)
-        per_row.append(counts)
-    indptr = np.concatenate(per_row).cumsum()
-    shape = (order.size, raw_columns)
-    values = sp.csr_array((np.concatenate(data), np.concatenate(places), indptr), shape=shape)
-    if (order[1:] < order[:-1]).any():
-        values = values[np.argsort(order)]
-    return Piece(values, seen.runs.names, used)
+        data, places, counts = _block(seen, candidates, low, high, grid)
+        used[places] = True
+        blocks.append(Block(order[low:high], counts, data, places))
+    return Piece(blocks, seen.runs.names, used)
 
 
 def _blocks(candidates: Ints, budget: int) -> Iterator[tuple[int, int]]:
@@ -177,18 +185,58 @@ def _inside(runs: Runs, run: Ints, until: Ints, length_us: int | None) -> tuple[
     return first, end
 
 
-def join(pieces: Sequence[Piece], grid: Grid) -> tuple[sp.csr_array, list[Column]]:
-    """Put the rows of shards below each other; columns are those that any of them has."""
+@dataclass(frozen=True)
+class Layer:
+    """Pieces of all shards that mean columns in the same way."""
+
+    pieces: Sequence[Piece]
+    grid: Grid
+
+
+def assemble(lengths: Sequence[int], layers: Sequence[Layer]) -> tuple[sp.csr_array, list[Column]]:
+    """Put the rows of shards below each other, and the columns of layers beside each other.
+
+    Parameters
+    ----------
+    lengths
+        How many rows each shard was asked for.
+    layers
+        Their columns follow one another; each has those that any of its pieces has.
+    """
+    before = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    counts = np.zeros((len(layers), int(before[-1])), dtype=np.int64)
+    for own, layer in zip(counts, layers, strict=True):
+        for piece, shift in zip(layer.pieces, before[:-1], strict=True):
+            for block in piece.blocks:
+                own[shift + block.rows] = block.counts
+    indptr = np.concatenate([[0], np.cumsum(counts.sum(axis=0))]).astype(np.int64)
+    starts = indptr[:-1] + np.cumsum(counts, axis=0) - counts
+    data = np.empty(int(indptr[-1]), dtype=np.float64)
+    places = np.empty(data.size, dtype=np.int32)
+    columns: list[Column] = []
+    for start, layer in zip(starts, layers, strict=True):
+        numbers, found = _numbers(layer, len(columns))
+        columns += found
+        for piece, number, shift in zip(layer.pieces, numbers, before[:-1], strict=True):
+            while piece.blocks:
+                block = piece.blocks.pop()
+                at = ranges(start[shift + block.rows], block.counts)
+                data[at], places[at] = block.data, number[block.places]
+    return sp.csr_array((data, places, indptr), shape=(indptr.size - 1, len(columns))), columns
+
+
+def _numbers(layer: Layer, first: int) -> tuple[list[Places], list[Column]]:
+    """Return the column number of each raw column, piece by piece, and the columns."""
+    pieces, grid = layer.pieces, layer.grid
     names = sorted(set().union(*(piece.names for piece in pieces)))
     place = {name: number for number, name in enumerate(names)}
     raw = [_raw_columns(piece, place, grid) for piece in pieces]
     used = np.zeros(len(names) * grid.width, dtype=np.bool_)
     for piece, to in zip(pieces, raw, strict=True):
         used[to[piece.used]] = True
-    number = (np.cumsum(used) - 1).astype(np.int32)
+    number = (np.cumsum(used) - 1 + first).astype(np.int32)
     columns = [grid.column(names, one) for one in np.flatnonzero(used).tolist()]
-    indices = [number[to][piece.values.indices] for piece, to in zip(pieces, raw, strict=True)]
-    return stack([piece.values for piece in pieces], indices, len(columns)), columns
+    return [number[to] for to in raw], columns
 
 
 def _raw_columns(piece: Piece, place: dict[str, int], grid: Grid) -> Ints:

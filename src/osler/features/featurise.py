@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 
 from osler.errors import Fault, InputError
-from osler.features.cells import Grid, Piece, Seen, cells, join
+from osler.features.cells import Block, Grid, Layer, Piece, Seen, assemble, cells
 from osler.features.column import (
     AGE_AGGREGATION,
     AGE_CODE,
     NEEDS_TIME,
     STATIC_WINDOW,
-    Column,
     Request,
 )
 from osler.features.hierarchy import Hierarchy
@@ -29,6 +27,7 @@ from osler.model import BIRTH
 Fetched = tuple[pl.DataFrame, pl.DataFrame]
 
 YEAR_DAYS = 365.25
+AGE_GRID = Grid((STATIC_WINDOW,), (None,), (AGE_AGGREGATION,))
 
 
 def featurise(
@@ -203,20 +202,17 @@ def _shard(events: pl.DataFrame, rows: pl.DataFrame, request: Request, keep: boo
 
 def _together(shards: Sequence[Shard], request: Request) -> FeatureMatrix:
     """Put the cells of shards below and beside each other."""
-    blocks = [
-        join([shard.timed for shard in shards], _timed_grid(request)),
-        join([shard.static for shard in shards], _static_grid(request)),
+    layers = [
+        Layer([shard.timed for shard in shards], _timed_grid(request)),
+        Layer([shard.static for shard in shards], _static_grid(request)),
     ]
     if request.age:
-        blocks.append(_age(np.concatenate([shard.age_years for shard in shards])))
+        layers.append(Layer([_age(shard.age_years) for shard in shards], AGE_GRID))
     lengths = [shard.rows.height for shard in shards]
-    filled = [values for values, columns in blocks if columns]
-    values = sp.csr_array((sum(lengths), 0))
-    if filled:
-        values = filled[0] if len(filled) == 1 else sp.csr_array(sp.hstack(filled))
+    values, columns = assemble(lengths, layers)
     return FeatureMatrix(
         values,
-        tuple(column for _, columns in blocks for column in columns),
+        tuple(columns),
         pl.concat([shard.rows for shard in shards]),
         tuple(one for shard in shards for one in shard.events),
         np.repeat(np.arange(len(shards)), lengths),
@@ -296,9 +292,7 @@ def _age_years(record: Record, asked: Asked) -> Floats:
     return years
 
 
-def _age(years: Floats) -> tuple[sp.csr_array, list[Column]]:
-    known = ~np.isnan(years)
-    indptr = np.concatenate(([0], np.cumsum(known)))
-    places = np.zeros(int(known.sum()), dtype=np.int32)
-    values = sp.csr_array((years[known], places, indptr), shape=(years.size, 1))
-    return values, [Column(AGE_CODE, STATIC_WINDOW, AGE_AGGREGATION)]
+def _age(years: Floats) -> Piece:
+    known = np.flatnonzero(~np.isnan(years))
+    ones, zeros = np.ones(known.size, dtype=np.int64), np.zeros(known.size, dtype=np.int32)
+    return Piece([Block(known, ones, years[known], zeros)], [AGE_CODE], np.ones(1, dtype=np.bool_))
