@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Literal
 
 from osler.errors import Fault, InputError
@@ -320,6 +321,7 @@ def class_of(points: int) -> Class:
     return Class.BENIGN
 
 
+@lru_cache(maxsize=1024)
 def not_assessed(code: str, why: str | None = None) -> Criterion:
     """Return a criterion about which nothing at hand could tell."""
     if code in RETIRED:
