@@ -34,7 +34,9 @@ def test_modes_and_genes_belong_to_diseases() -> None:
     """Modes of inheritance are no findings, and genes are told by symbol."""
     read = annotations()
     one = read.index["OMIM:100002"]
-    assert read.inheritance[one] == ("HP:0000007",)
+    assert read.modes_of(one) == ("HP:0000007",)
+    assert read.modes_of(one, ["PMID:3"]) == ()
+    assert read.modes_of(99) == ()
     assert read.genes[one] == ("CRYB",)
 
 

@@ -72,7 +72,7 @@ class Annotations:
     genes
         Disease to the symbols of the genes it is linked to.
     inheritance
-        Disease to its modes of inheritance, as ids.
+        Disease to its modes of inheritance, each as id and reference.
     left_out
         Rows that cannot be used, by reason.
     """
@@ -91,8 +91,18 @@ class Annotations:
     references: tuple[str, ...]
     by_publication: Mapping[str, tuple[int, ...]]
     genes: Mapping[int, tuple[str, ...]]
-    inheritance: Mapping[int, tuple[str, ...]]
+    inheritance: Mapping[int, tuple[tuple[str, str], ...]]
     left_out: Mapping[str, int]
+
+    def modes_of(self, disease: int, without: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return a disease's modes of inheritance, without those that publications brought."""
+        own = frozenset(without)
+        told = [
+            mode
+            for mode, reference in self.inheritance.get(disease, ())
+            if own.isdisjoint(publications_of(reference))
+        ]
+        return tuple(dict.fromkeys(told))
 
     def rows_of(self, publications: Iterable[str]) -> NDArray[np.int64]:
         """Return the rows that one of the publications, as `PMID:…`, has a part in, sorted."""
@@ -233,16 +243,16 @@ def _genes(content: bytes, index: Mapping[str, int]) -> dict[int, tuple[str, ...
     return {one: tuple(symbols) for one, symbols in found.items()}
 
 
-def _inheritance(rows: Any, index: Mapping[str, int]) -> dict[int, tuple[str, ...]]:
+def _inheritance(rows: Any, index: Mapping[str, int]) -> dict[int, tuple[tuple[str, str], ...]]:
     import polars as pl
 
     pairs = (
         rows.filter((pl.col("aspect") == INHERITANCE) & (pl.col("qualifier") == ""))
-        .select("database_id", "hpo_id")
+        .select("database_id", "hpo_id", "reference")
         .unique()
-        .sort("database_id", "hpo_id")
+        .sort("database_id", "hpo_id", "reference")
     )
-    found: dict[int, list[str]] = {}
-    for disease, mode in pairs.iter_rows():
-        found.setdefault(index[disease], []).append(mode)
+    found: dict[int, list[tuple[str, str]]] = {}
+    for disease, mode, reference in pairs.iter_rows():
+        found.setdefault(index[disease], []).append((mode, reference))
     return {one: tuple(modes) for one, modes in found.items()}

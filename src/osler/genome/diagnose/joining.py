@@ -6,6 +6,7 @@ annotations of the disease give: where two damaged copies are needed, one says n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from osler.genome.diagnose.nouns import GenotypeEvidence
@@ -40,18 +41,26 @@ def mode_of(terms: tuple[str, ...]) -> Mode | None:
     return modes.pop() if len(modes) == 1 else None
 
 
-def by_disease(evidence: Evidence, annotations: Annotations) -> dict[int, GenotypeEvidence]:
+def by_disease(
+    evidence: Evidence, annotations: Annotations, left_out: Iterable[str] = ()
+) -> dict[int, GenotypeEvidence]:
     """Return what the variants say of each ranked disease with a known gene, by its index.
 
     Of several genes of a disease the one that speaks most for it counts. A disease is absent where
     nothing was found in its genes, unless the whole exome or genome was sequenced.
+
+    Parameters
+    ----------
+    left_out
+        Publications whose word on the mode of inheritance is not used.
     """
+    left_out = tuple(left_out)
     found: dict[int, GenotypeEvidence] = {}
     for disease, genes in annotations.genes.items():
         looked_at = [gene for gene in genes if evidence.whole or gene in evidence]
         if disease >= annotations.n_omim or not looked_at:
             continue
-        mode = mode_of(annotations.inheritance.get(disease, ()))
+        mode = mode_of(annotations.modes_of(disease, left_out))
         told = []
         for gene in looked_at:
             one = evidence.of(gene)

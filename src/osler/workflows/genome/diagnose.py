@@ -204,7 +204,8 @@ def _genotype(
         thresholds=Thresholds(loss_of_function=mechanism),
         given=read_criteria(question.criteria) if question.criteria else None,
     )
-    return by_disease(found, engine.annotations), list(found.notes)
+    own = file.packets[0].publications if question.exclude_own_publications else ()
+    return by_disease(found, engine.annotations, own), list(found.notes)
 
 
 def _cases(
