@@ -196,7 +196,7 @@ def test_the_line_that_matters_stands_first(tumour_report: Json, drug_report: Js
             "Tumour PIK3CA p.H1047R: tier I-A; evidence of response",
             "What the tumour",
         ),
-        (drug_report, "Drugs guidelines strongly ask for something unusual with", "Drug advice"),
+        (drug_report, "Drugs guidelines strongly advise on", "Drug advice"),
     ):
         text = text_of(patient_html(report)).partition("Not a medical device.")[2]
         assert 0 <= text.index(line) < text.index(heading)

@@ -33,8 +33,9 @@ MOST_LED = 24
 STRENGTHS = ("Strong", "Moderate", "Optional")
 # Words of advice against a drug; they only put it above other advice of the same strength.
 AVOID = re.compile(
-    r"(?<!no need to )\bavoid\b|\bdo not use\b|\bnot recommended\b|\bcontraindicated\b", re.I
+    r"\bavoid\b|\bdo not use\b|\bnot recommended\b|\bcontraindicated\b", re.IGNORECASE
 )
+NO_NEED = "no need to avoid"
 # Where CPIC's recommendations turn from what to do to what else to think of.
 CONSIDERATIONS = "\nOther Considerations"
 # Matches of the alteration itself; every other one speaks of more than what was found.
@@ -215,7 +216,7 @@ def _group(drugs: Sequence[str], parts: list[dict[str, Any]]) -> dict[str, Any]:
         "genes": parts[0]["genes"],
         "caveats": list(dict.fromkeys(line for one in parts for line in one["caveats"])),
         "sources": list(dict.fromkeys(one["source_line"] for one in parts)),
-        "parts": parts,
+        "parts": sorted(parts, key=_urgency),
     }
 
 
@@ -225,9 +226,11 @@ def _said(parts: Sequence[dict[str, Any]]) -> str:
     return repr(told)
 
 
-def _urgency(part: Mapping[str, Any]) -> tuple[int, bool]:
+def _urgency(part: Mapping[str, Any]) -> tuple[int, int]:
     """Return what orders advice: how strong it is, and of the same strength what to avoid first."""
-    return _strength(part), AVOID.search(part["short"]) is None
+    if NO_NEED in part["short"].lower():
+        return _strength(part), 2
+    return _strength(part), 0 if AVOID.search(part["short"]) else 1
 
 
 def _strength(part: Mapping[str, Any]) -> int:
@@ -428,9 +431,9 @@ def _drug_lead(section: Json) -> str:
     if not strong:
         if not others:
             return "by the genes that are known, no guideline asks for anything unusual"
-        return f"guidelines ask for something unusual with {_listed(others)}"
-    more = f"; less strongly with {len(others)} more" if others else ""
-    return f"guidelines strongly ask for something unusual with {_listed(strong)}{more}"
+        return f"guidelines advise on {_listed(others)}"
+    more = f"; weaker advice on {len(others)} more" if others else ""
+    return f"guidelines strongly advise on {_listed(strong)}{more}"
 
 
 def _listed(names: Sequence[str]) -> str:
