@@ -16,7 +16,7 @@ from osler.features.slices import Bools, Floats, Ints, Slices, bisect, ranges
 
 Places = npt.NDArray[np.int32]
 
-CELLS_AT_ONCE = 1_000_000
+CELLS_AT_ONCE = 400_000
 
 
 @dataclass(frozen=True)

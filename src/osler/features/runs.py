@@ -144,24 +144,20 @@ def cut_runs(record: Record, first: Ints, end: Ints, request: Request, *, timele
         chosen, stretch = chosen[kept], stretch[kept]
         code = (np.cumsum(wanted) - 1)[code[kept]]
         names = [name for name, one in zip(names, wanted, strict=True) if one]
-    times = record.times_us[chosen]
-    values = record.values.gather(chosen).to_numpy()
-    group = stretch * max(len(names), 1) + code
-    answers = None
-    if record.texts is not None and chosen.size:
-        answers = answers_of(record.texts.gather(chosen), values, times, names, group)
+    answers = _answers(record, chosen, names, stretch * max(len(names), 1) + code)
     more = _appearances(names, code, answers, request)
     if more is None:
-        return _sorted_runs(names, group, times, values, first.size)
-    names, event, code, spoken = more
-    group = stretch[event] * len(names) + code
-    values = values[event]
-    values[chosen.size :] = np.nan
-    beside = None
-    if answers is not None:
-        named = np.array([ANSWER_MARK in one for one in names], dtype=np.bool_)
-        beside = answers, named, spoken
-    return _sorted_runs(names, group, times[event], values, first.size, event, beside)
+        return _sorted_runs(record, chosen, names, stretch * max(len(names), 1) + code, first.size)
+    names, event, under, spoken = more
+    group = stretch[event] * len(names) + under
+    return _sorted_runs(record, chosen, names, group, first.size, event, answers, spoken)
+
+
+def _answers(record: Record, chosen: Ints, names: list[str], group: Ints) -> Answers | None:
+    if record.texts is None or not chosen.size:
+        return None
+    values = record.values.gather(chosen).to_numpy()
+    return answers_of(record.texts.gather(chosen), values, record.times_us[chosen], names, group)
 
 
 def _appearances(
@@ -219,47 +215,56 @@ def _rolled_up(
 
 
 def _sorted_runs(
+    record: Record,
+    chosen: Ints,
     names: list[str],
     group: Ints,
-    times_us: Ints,
-    values: npt.NDArray[np.floating],
     stretches: int,
     event: Ints | None = None,
-    beside: tuple[Answers, npt.NDArray[np.bool_], Ints] | None = None,
+    answers: Answers | None = None,
+    spoken: Ints | None = None,
 ) -> Runs:
     """Sort appearances of events by group, and inside a group as the events lie.
 
     Parameters
     ----------
+    chosen
+        Places of the events in the record.
     group : shape (n,)
         Stretch times the number of names, plus the name.
-    event : shape (n,)
-        Which event each is; None if each is the next one.
-    beside
-        The answers, which names are answers, and which answer each appearance is.
+    event, spoken : shape (n,)
+        Which event each is, those under their own code first, and which answer it is; None if
+        each is the next event under its own code.
     """
     width = max(len(names), 1)
     if event is None:
         order = _stable_order(group, stretches * width)
+        place = chosen[order]
     else:
         by_event = _stable_order(event, event.size)
         order = by_event[_stable_order(group[by_event], stretches * width)]
-    group, times_us = group[order], times_us[order]
+        place = chosen[event[order]]
+    group = group[order]
     new = np.flatnonzero(np.diff(group, prepend=-1))
-    of_run = group[new]
+    of_run, size = group[new], group.size
+    del group
+    times = record.times_us[place]
+    values = record.values.gather(place).to_numpy()
+    if event is not None:
+        values = np.where(order < chosen.size, values, np.nan)
     answered = None
-    if beside is not None:
-        answers, named, spoken = beside
+    if answers is not None and spoken is not None:
         at = spoken[order]
+        named = np.array([ANSWER_MARK in one for one in names], dtype=np.bool_)
         answered = Answered(named, answers.begins[at], answers.before_us[at], answers.after_us[at])
     return Runs(
         names,
         of_run % width,
         new,
-        np.append(new[1:], group.size) if new.size else new,
+        np.append(new[1:], size) if new.size else new,
         np.searchsorted(of_run, np.arange(stretches + 1) * width),
-        times_us,
-        Measured.of(values[order], times_us),
+        times,
+        Measured.of(values, times),
         answered,
     )
 
@@ -311,6 +316,8 @@ def _stable_order(key: Ints, keys: int) -> Ints:
     if keys.bit_length() + bits >= 63:
         return np.argsort(key, kind="stable")
     # Key and position in one number: all distinct, so the fastest sort is a stable one.
-    packed = (key << bits) | np.arange(key.size)
+    packed = key << bits
+    packed |= np.arange(key.size)
     packed.sort()
-    return packed & ((1 << bits) - 1)
+    packed &= (1 << bits) - 1
+    return packed
