@@ -29,7 +29,7 @@ class Record:
     Parameters
     ----------
     codes, values
-        One per event, as the frame has them; codes are text or categorical.
+        One per event; codes are categorical.
     texts
         Text values; None where there are none to be read.
     """
@@ -70,11 +70,13 @@ class Record:
 
     @classmethod
     def _unsorted(cls, events: pl.DataFrame) -> Record:
-        times = events["time"].to_physical()
+        times, codes = events["time"].to_physical(), events["code"]
+        if codes.dtype == pl.String:
+            codes = codes.cast(pl.Categorical())
         return cls(
             events["subject_id"].to_numpy(),
             (times.fill_null(TIMELESS) if times.null_count() else times).to_numpy(),
-            events["code"],
+            codes,
             events["numeric_value"],
             events[TEXT] if TEXT in events.columns else None,
         )
@@ -274,8 +276,6 @@ def _numbered(codes: pl.Series, chosen: Ints) -> tuple[list[str], Ints]:
     if not chosen.size:
         return [], np.zeros(0, dtype=np.int64)
     codes = codes.gather(chosen)
-    if not isinstance(codes.dtype, pl.Categorical | pl.Enum):
-        codes = codes.cast(pl.Categorical())
     numbers = codes.to_physical().to_numpy()
     place = np.full(int(numbers.max()) + 1, -1, dtype=np.int64)
     place[numbers] = np.arange(numbers.size)
