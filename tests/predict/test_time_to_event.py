@@ -158,13 +158,19 @@ def test_saved_and_loaded_model_is_the_same(model, learned, tmp_path):
     assert not [p for p in (tmp_path / "model").iterdir() if "pickle" in p.name]
 
 
-@pytest.fixture(scope="session")
-def crossed():
-    """Return a model of a hazard that only two features together tell, and its sample."""
+def _crossing():
+    """Return people whose hazard only two features together tell."""
     rng = np.random.default_rng(3)
     X = rng.normal(size=(800, 3))
     y = np.zeros(800, dtype=[("event", int), ("time", float)])
     y["event"], y["time"] = 1, rng.exponential(np.where(X[:, 0] * X[:, 1] > 0, 0.2, 1.0))
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def crossed():
+    """Return a model of such people, and its sample."""
+    X, y = _crossing()
     return TimeToEvent(seed=0).fit(X, y), X
 
 
@@ -372,3 +378,13 @@ def test_groups_stay_together(people):
     with pytest.raises(NotEstimable, match="one subject"):
         TimeToEvent().fit(data.X, data.y, groups=np.zeros(60))
     assert_valid(TimeToEvent().fit(data.X, data.y, groups=np.arange(60) // 3), data.X, (1, 2))
+
+
+def test_many_rows_are_thinned_for_the_folds_only(crossed, monkeypatch):
+    """Trees that weigh and stop on a part of the rows still find what only trees can see."""
+    monkeypatch.setattr("osler.learn.score.MOST_ROWS_FOR_FOLDS", 400)
+    X, y = _crossing()
+    thinned = TimeToEvent(seed=0).fit(X, y)
+    assert_valid(thinned, X, (1,))
+    ranks = np.corrcoef(crossed[0].predict_risk(X), thinned.predict_risk(X))[0, 1]
+    assert 0.8 < ranks < 1.0

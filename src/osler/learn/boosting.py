@@ -234,6 +234,7 @@ def boost_over_folds(
     seed: int,
     enough: Callable[[], bool] = lambda: False,
     data: list[TreeData] | None = None,
+    learn: list[Bools] | None = None,
 ) -> BoostedFolds:
     """Grow one ensemble per fold in step, stopping when the held-out loss no longer falls.
 
@@ -245,10 +246,13 @@ def boost_over_folds(
         Asked after every chunk; True stops early (a time budget).
     data
         The training rows of every fold, where they were binned before.
+    learn
+        One mask per fold: the rows it learns from, if not all others.
     """
-    binned = data or [TreeData(design[~h]) for h in held]
+    rows = learn or [~h for h in held]
+    binned = data or [TreeData(design[r]) for r in rows]
     growers = [
-        _Grower(part, loss.subset(~h), settings, seed) for part, h in zip(binned, held, strict=True)
+        _Grower(part, loss.subset(r), settings, seed) for part, r in zip(binned, rows, strict=True)
     ]
     losses = [loss.subset(h) for h in held]
     scores = np.zeros(len(design))

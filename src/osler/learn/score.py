@@ -28,6 +28,7 @@ from osler.learn.stacking import weigh
 from osler.learn.treesum import LeafMap, add_up
 
 MOST_LINEAR_ROWS = 50_000
+MOST_ROWS_FOR_FOLDS = 100_000
 MOST_ROWS_FOR_SEEDS = 20_000
 SEEDS = 3
 SPREAD_ROWS = 1000
@@ -237,12 +238,20 @@ class _GrownPart:
 def _grown_parts(
     designs: Designs, loss: Loss, held: list[Bools], seed: int, clock: Clock
 ) -> list[_GrownPart]:
-    data = [TreeData(designs.trees[~h]) for h in held]
+    learn = _learned_from(held)
+    data = [TreeData(designs.trees[rows]) for rows in learn]
     everything = cache(lambda: TreeData(designs.trees))
-    parts = [_boosted(designs.trees, loss, held, seed, clock, data, everything)]
+    parts = [_boosted(designs.trees, loss, held, seed, clock, data, learn, everything)]
     if designs.rows <= MOST_FOREST_ROWS and not clock.past(0.7):
-        parts.append(_forest(designs.trees, loss, held, seed, data, everything))
+        parts.append(_forest(designs.trees, loss, held, seed, data, learn, everything))
     return [part for part in parts if part.rounds != 0]
+
+
+def _learned_from(held: list[Bools]) -> list[Bools]:
+    """Return what every fold's trees learn from: the other rows, evenly thinned if very many."""
+    taken = np.zeros(len(held[0]), dtype=bool)
+    taken[:: -(-len(taken) // MOST_ROWS_FOR_FOLDS)] = True
+    return [taken & ~h for h in held]
 
 
 def _boosted(
@@ -252,10 +261,11 @@ def _boosted(
     seed: int,
     clock: Clock,
     data: list[TreeData],
+    learn: list[Bools],
     everything: Callable[[], TreeData],
 ) -> _GrownPart:
     grown: list[BoostedFolds] = [
-        boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7), data)
+        boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7), data, learn)
         for number, settings in enumerate(settings_for(*design.shape))
         if number == 0 or not clock.past(0.5)
     ]
@@ -282,14 +292,15 @@ def _forest(
     held: list[Bools],
     seed: int,
     data: list[TreeData],
+    learn: list[Bools],
     everything: Callable[[], TreeData],
 ) -> _GrownPart:
     columns = design.shape[1]
     scores = np.zeros(len(design))
     folds = []
-    for h, part in zip(held, data, strict=True):
-        inside = loss.subset(~h)
-        planted = plant(part, inside, int(np.sum(~h)), seed)
+    for h, rows, part in zip(held, learn, data, strict=True):
+        inside = loss.subset(rows)
+        planted = plant(part, inside, inside.rows, seed)
         folds.append(add_up([(planted, _leaf_map(inside))], columns))
         scores[h] = folds[-1].predict(design[h])
     return _GrownPart(
