@@ -15,5 +15,6 @@ from benchmarks.prognosis.speed import beside_boosting, million_rows
 
 def run() -> list[dict[str, Any]]:
     """Return the rows of fits and of a single prediction."""
+    million = million_rows()
     flchain = next(task for task in main_tasks() if task.name == "FLCHAIN")
-    return [*beside_boosting(flchain, peer_predictions([flchain])["FLCHAIN"]), *million_rows()]
+    return [*beside_boosting(flchain, peer_predictions([flchain])["FLCHAIN"]), *million]
