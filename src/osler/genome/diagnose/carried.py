@@ -156,14 +156,16 @@ def _count(what: str, number: int) -> int:
 def _column(vcf: Vcf, sample: str | None) -> int:
     if sample is not None:
         if sample not in vcf.samples:
-            raise InputError(Fault("sample", "not among the file's", "a sample of the VCF"))
+            raise InputError(Fault("--sample", "not among the file's", "a sample of the VCF"))
         return vcf.samples.index(sample)
     if len(vcf.samples) == 1:
         return 0
     if not vcf.samples:
         raise InputError(Fault(vcf.where, "no sample, sites only", "one person's genotypes"))
     came = f"{len(vcf.samples)} samples"
-    raise InputError(Fault(vcf.where, came, "to know which is the patient", "name the sample"))
+    raise InputError(
+        Fault(vcf.where, came, "to know which is the patient", "name it with --sample")
+    )
 
 
 def _take(
