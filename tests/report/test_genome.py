@@ -160,6 +160,25 @@ def drug_report() -> Json:
             "notes": [],
         },
         "scores": [{"score_id": "PGS000018", "what": None, "value": 1.23, "date": "2024-01-02"}],
+        "diagnosis": {
+            "knowledge": {"release": "hpo-2025-01-16", "date": "2025-01-16"},
+            "reported": "2024-01-02",
+            "present": 3,
+            "absent": 1,
+            "diseases": 8359,
+            "ranking": [
+                {
+                    "disease": "OMIM:162200",
+                    "name": "Neurofibromatosis, type 1",
+                    "posterior": 0.9996,
+                    "genes": ["NF1"],
+                    "for": ["Lisch nodules"],
+                    "against": ["no Seizure"],
+                }
+            ],
+            "would_tell": [{"hpo": "HP:0000997", "name": "Axillary freckling", "for": ["type 1"]}],
+            "notes": [],
+        },
     }
 
 
@@ -200,6 +219,15 @@ def test_the_line_that_matters_stands_first(tumour_report: Json, drug_report: Js
     ):
         text = text_of(patient_html(report)).partition("Not a medical device.")[2]
         assert 0 <= text.index(line) < text.index(heading)
+
+
+def test_a_ranking_is_told_as_a_hypothesis(drug_report: Json) -> None:
+    """No posterior is rounded to certainty, and the page says what the ranking is not."""
+    text = text_of(patient_html(drug_report))
+    assert "Neurofibromatosis, type 1 OMIM:162200 · NF1 >99 % Lisch nodules no Seizure" in text
+    assert "a hypothesis to test, no diagnosis" in text
+    assert "Axillary freckling (speaks for type 1)" in text
+    assert "Rare disease to test for, >99 %: Neurofibromatosis" in patient_text(drug_report)
 
 
 def test_what_all_evidence_is_about_is_told_once(tumour_report: Json) -> None:
@@ -340,7 +368,7 @@ def test_whatever_stands_in_the_sections_is_escaped(tumour_report: Json, drug_re
         assert "&lt;script" in html
 
 
-@pytest.mark.parametrize("section", ["tumour", "drugs", "scores"])
+@pytest.mark.parametrize("section", ["tumour", "drugs", "diagnosis", "scores"])
 def test_any_absent_or_odd_value_leaves_a_page(
     section: str, tumour_report: Json, drug_report: Json
 ) -> None:

@@ -455,7 +455,7 @@ def headlines(report: Json) -> list[str]:
     ranked = diagnosis(report)
     if ranked is not None:
         lines += [
-            f"Candidate, {one['posterior']}: {one['name']} ({one['disease']})"
+            f"Rare disease to test for, {one['posterior']}: {one['name']} ({one['disease']})"
             for one in ranked["ranking"][:3]
         ]
     return lines
