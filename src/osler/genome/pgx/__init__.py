@@ -1,7 +1,8 @@
 """Drug advice from the inherited genome.
 
 `call` reads a file of variants and returns, for every sample, each gene with its phenotype and the
-advice for each drug. `docs/methods/pgx-advice.md` has the method.
+advice for each drug. `docs/methods/pgx-advice.md` has the method. What a report and a timeline
+get to see is in `osler.genome.pgx.findings`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from osler.genome.pgx.answers import Answers
-    from osler.genome.pgx.findings import codes, findings
     from osler.genome.pgx.pipeline import answer, call
     from osler.genome.pgx.result import PgxResult, SampleResult
 
-__all__ = ["Answers", "PgxResult", "SampleResult", "answer", "call", "codes", "findings"]
+__all__ = ["Answers", "PgxResult", "SampleResult", "answer", "call"]
 
 _HOMES = {
     "Answers": "answers",
@@ -23,8 +23,6 @@ _HOMES = {
     "SampleResult": "result",
     "answer": "pipeline",
     "call": "pipeline",
-    "codes": "findings",
-    "findings": "findings",
 }
 
 
