@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def export_labels(opening: Opening, study: Path, out: Path) -> dict[str, Any]:
         cohort = Cohort.concat([rows_of(vault.shard_events(shard), asked) for shard in shards])
         order = cohort.rows.sort("subject_id", "prediction_time", maintain_order=True)
         about = {"study": asked.digest, "vault": vault.vault_id, "vault manifest": vault.digest}
-        files = write_labels(replace(cohort, rows=order), out, about)
+        files = _write_whole(replace(cohort, rows=order), out, about)
         counts = {
             "rows": order.height,
             "subjects": order["subject_id"].n_unique(),
@@ -85,6 +86,18 @@ def export_labels(opening: Opening, study: Path, out: Path) -> dict[str, Any]:
         subjects = order["subject_id"].unique().to_list()
         vault.register_export("labels", digest_of(counts), subjects, where=str(out))
     return counts
+
+
+def _write_whole(cohort: Cohort, out: Path, about: dict[str, str]) -> list[str]:
+    """Write labels beside their place, and put them there when all are written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out if out.is_dir() else out.parent
+    with tempfile.TemporaryDirectory(prefix=".osler-new-", dir=beside) as name:
+        files = write_labels(cohort, Path(name), about)
+        out.mkdir(exist_ok=True)
+        for part in list(Path(name).iterdir()):
+            part.rename(out / part.name)
+    return files
 
 
 def _check_empty(out: Path) -> None:
