@@ -20,7 +20,7 @@ from osler.features import ANSWER_MARK, RARE
 PRESENCE = ("count", "any")
 # The last answer is the level that holds; where it was not asked for, that there was one.
 TELLS_A_LEVEL = ("last", *PRESENCE)
-WITHOUT_VALUE = (*PRESENCE, "first", "last", "time_since_last")
+WITHOUT_VALUE = (*PRESENCE, "time_since_last")
 RARE_LEVEL = "another"
 MOST_LEVELS = 40
 AGE = "AGE"
