@@ -26,6 +26,7 @@ NEEDS_DATA = (
     "pgx_speed",
     "physionet2012",
     "rare_disease",
+    "rare_disease_variants",
     "subtype",
     "survival_quality",
 )
