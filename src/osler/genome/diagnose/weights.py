@@ -78,8 +78,8 @@ class Weights:
     nearby: float = 0.25
     unrelated: float = 1.0
     unseen: float = 0.2
-    breadth: float = 0.3
-    breadth_offset: float = 3.0
+    breadth: float = 0.4
+    breadth_offset: float = 10.0
     redundancy: float = 1.0
     unlike: float = 0.3
     exclusion: float = 0.54
