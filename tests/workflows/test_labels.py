@@ -14,6 +14,7 @@ from osler.cohort.labels import read_labels, read_time_to_event
 from osler.errors import InputError
 from osler.testing import cohort, patient
 from osler.vault import Key, Vault
+from osler.workflows.study.question import Study
 
 STUDY = """
 title: Death on the ward, asked daily
@@ -108,3 +109,10 @@ def test_a_study_may_ask_again_along_a_stay(opening, tmp_path):
     assert rows["trigger_time"].null_count() == 0
     assert any("every 1 day from admission on" in one for one in results["question"])
     assert json.loads((tmp_path / "run" / "results.json").read_text("utf-8")) == results
+
+
+def test_an_index_section_that_asks_for_nothing_is_a_fault():
+    """An empty `index:` is told, and not taken for none; without the key there is none."""
+    with pytest.raises(InputError, match="neither every nor at"):
+        Study.parse(STUDY.replace("{every: 24h, until: gone}", "{}"))
+    assert Study.parse(STUDY.replace("index: {every: 24h, until: gone}\n", "")).index is None

@@ -213,7 +213,7 @@ class Study:
         title = top.text("title", default="A study without a title")
         task = top.mapping("task", required=True)
         outcome = dict(top.mapping("outcome"))
-        index = top.mapping("index") or None
+        index = top.mapping("index")
         outcome.setdefault("type", "time-to-event" if "event" in outcome else "binary")
         study = cls(
             title=title,
@@ -229,7 +229,7 @@ class Study:
             scope=top.texts("scope"),
             warnings=top.texts("warnings"),
             text=text,
-            index=index,
+            index=index if content.get("index") is not None else None,
         )
         top.finish()
         known = _causes(outcome)
@@ -237,7 +237,7 @@ class Study:
             if known and name not in known:
                 top.fault(f"names: {name}", "no cause of the outcome", f"one of {', '.join(known)}")
         if isinstance(content.get("task"), dict):
-            faults.extend(question_faults(task, outcome, index=index))
+            faults.extend(question_faults(task, outcome, index=study.index))
         if faults:
             raise InputError(faults)
         return study
