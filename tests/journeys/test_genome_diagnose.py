@@ -90,7 +90,7 @@ def test_doubtful_terms_are_told_and_the_rest_answered(
     assert "1 of 3 cases without anything to rank by" in told
     answers = json.loads(out.read_text())["cases"]
     assert answers[0]["notes"] == ["1 unknown HPO terms, left out"]
-    assert (answers[1]["ranking"], len(answers[2]["ranking"])) == ([], 50)
+    assert (answers[1]["ranking"], len(answers[2]["ranking"])) == ([], 25)
     assert "nothing to rank by" in answers[1]["notes"][0]
 
 

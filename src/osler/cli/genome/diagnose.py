@@ -37,7 +37,7 @@ def diagnose(
     ] = False,
     top: Annotated[
         int, typer.Option("--top", metavar="N", help="Candidates to show of each case.")
-    ] = 50,
+    ] = 25,
     vcf: Annotated[
         Path | None,
         typer.Option("--vcf", metavar="FILE", help="The patient's variants, annotated; one case."),

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from osler.genome.diagnose.nouns import Candidate, Diagnosis, GenotypeEvidence, TermRatio
+from osler.genome.diagnose.nouns import (
+    IN_PROFILE,
+    Candidate,
+    Diagnosis,
+    GenotypeEvidence,
+    TermRatio,
+)
 from osler.model import Evidence, Finding, Provenance, Reason
 
 if TYPE_CHECKING:
@@ -133,7 +139,7 @@ def caveats(candidate: Candidate, case: Diagnosis, release: Release) -> tuple[st
     told = [HYPOTHESIS, f"{ONLY_ANNOTATED}; the release is of {release.date}"]
     if candidate.genotype is None:
         told.append(NO_VARIANTS)
-    if all(term.how != "in the profile" for term in candidate.terms if not term.excluded):
+    if all(term.how != IN_PROFILE for term in candidate.terms if not term.excluded):
         told.append("none of the findings is in the disease's profile as such")
     if case.telling_signs:
         names = ", ".join(f"{sign.name} ({sign.hpo})" for sign in case.telling_signs[:3])

@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from osler.genome.diagnose.variants import GeneEvidence
 
 
-# Of log likelihood ratios in JSON: a millionth.
-DIGITS = 6
+# Of log likelihood ratios in JSON.
+DIGITS = 5
+IN_PROFILE = "in the profile"
+ELSEWHERE = "by a more general term or not at all"
+IMPLIED = "implied by another finding"
+NOT_THERE = "looked for and not there"
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,13 @@ class TermRatio:
     given: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of a candidate's `terms`."""
+        """Return the entry of a candidate's `terms`; `how` only where it is no plain match."""
         told: dict[str, Any] = {"hpo": self.hpo, "log_lr": round(self.log_lr, DIGITS)}
-        told |= {"name": self.name, "how": self.how}
-        told |= {"excluded": True} if self.excluded else {}
+        told["name"] = self.name
+        if self.excluded:
+            told["excluded"] = True
+        elif self.how != IN_PROFILE:
+            told["how"] = self.how
         return told | ({"given": self.given} if self.given else {})
 
 

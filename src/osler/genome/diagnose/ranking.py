@@ -12,7 +12,16 @@ import numpy as np
 from osler import knowledge
 from osler.errors import Fault, InputError
 from osler.genome.diagnose.annotations import read_annotations
-from osler.genome.diagnose.nouns import Candidate, Diagnosis, GenotypeEvidence, TermRatio
+from osler.genome.diagnose.nouns import (
+    ELSEWHERE,
+    IMPLIED,
+    IN_PROFILE,
+    NOT_THERE,
+    Candidate,
+    Diagnosis,
+    GenotypeEvidence,
+    TermRatio,
+)
 from osler.genome.diagnose.ontology import Ontology, read_ontology
 from osler.genome.diagnose.phenopacket import Phenopacket, read_packet
 from osler.genome.diagnose.profiles import Floats, Library, Places
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
     from osler.knowledge import Release
 
 SUBJECT = "phenotype"
-MOST_SHOWN = 50
+MOST_SHOWN = 25
 CITATION = (
     "Human Phenotype Ontology, {date}, https://human-phenotype-ontology.org; Gargano et al. 2024, "
     "Nucleic Acids Res 52:D1333-D1346, doi:10.1093/nar/gkad1005"
@@ -182,13 +191,13 @@ class Engine:
         for place, term in enumerate(found.observed):
             ratio = float(scores.observed[place, disease])
             exact = bool(scores.exact[place, disease])
-            how = "in the profile" if exact else "by a more general term or not at all"
+            how = IN_PROFILE if exact else ELSEWHERE
             if scores.implied[place]:
-                how = "implied by another finding"
+                how = IMPLIED
             listed.append(self._term(found, term, ratio, False, how))
         for place, term in enumerate(found.excluded):
             ratio = float(scores.excluded[place, disease])
-            listed.append(self._term(found, term, ratio, True, "looked for and not there"))
+            listed.append(self._term(found, term, ratio, True, NOT_THERE))
         return tuple(listed)
 
     def _term(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from osler.genome.diagnose.phenopacket import PhenopacketFile
     from osler.knowledge import Release
 
-MOST_CANDIDATES = 50
+MOST_CANDIDATES = 25
 
 
 @dataclass(frozen=True)
