@@ -71,36 +71,23 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Cells of some rows.
+class Piece:
+    """Cells of one shard, by raw column.
 
     Parameters
     ----------
     rows, counts : shape (r,)
-        Positions of the rows among those asked for, and how many cells each has.
+        Positions of rows among those asked for, and how many cells each has.
     data, places : shape (c,)
         The cells, row after row, and their raw columns, ascending in a row.
+    used : shape (names x width,)
+        Raw columns with a cell.
     """
 
     rows: Ints
     counts: Ints
     data: Floats
     places: Places
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Cells of one shard, by raw column.
-
-    Parameters
-    ----------
-    blocks
-        Emptied when they are put together, so that no cell is held twice.
-    used : shape (names x width,)
-        Raw columns with a cell.
-    """
-
-    blocks: list[Block]
     names: list[str]
     used: Bools
 
@@ -117,12 +104,18 @@ def cells(seen: Seen, grid: Grid, order: Ints) -> Piece:
     if not grid.width:
         candidates[:] = 0
     used = np.zeros(len(seen.runs.names) * grid.width, dtype=np.bool_)
-    blocks = []
+    data, places = np.empty(0), np.empty(0, dtype=np.int32)
+    per_row = [np.zeros(0, dtype=np.int64)]
     for low, high in _blocks(candidates, max(1, CELLS_AT_ONCE // max(grid.width, 1))):
-        data, places, counts = _block(seen, candidates, low, high, grid)
-        used[places] = True
-        blocks.append(Block(order[low:high], counts, data, places))
-    return Piece(blocks, seen.runs.names, used)
+        numbers, columns, counts = _block(seen, candidates, low, high, grid)
+        used[columns] = True
+        before = data.size
+        # Grown where they lie: no cell is held twice.
+        data.resize(before + numbers.size, refcheck=False)
+        places.resize(before + numbers.size, refcheck=False)
+        data[before:], places[before:] = numbers, columns
+        per_row.append(counts)
+    return Piece(order, np.concatenate(per_row), data, places, seen.runs.names, used)
 
 
 def _blocks(candidates: Ints, budget: int) -> Iterator[tuple[int, int]]:
@@ -207,22 +200,44 @@ def assemble(lengths: Sequence[int], layers: Sequence[Layer]) -> tuple[sp.csr_ar
     counts = np.zeros((len(layers), int(before[-1])), dtype=np.int64)
     for own, layer in zip(counts, layers, strict=True):
         for piece, shift in zip(layer.pieces, before[:-1], strict=True):
-            for block in piece.blocks:
-                own[shift + block.rows] = block.counts
+            own[shift + piece.rows] = piece.counts
     indptr = np.concatenate([[0], np.cumsum(counts.sum(axis=0))]).astype(np.int64)
     starts = indptr[:-1] + np.cumsum(counts, axis=0) - counts
-    data = np.empty(int(indptr[-1]), dtype=np.float64)
-    places = np.empty(data.size, dtype=np.int32)
+    data, places = _room(layers, int(indptr[-1]))
     columns: list[Column] = []
     for start, layer in zip(starts, layers, strict=True):
         numbers, found = _numbers(layer, len(columns))
         columns += found
         for piece, number, shift in zip(layer.pieces, numbers, before[:-1], strict=True):
-            while piece.blocks:
-                block = piece.blocks.pop()
-                at = ranges(start[shift + block.rows], block.counts)
-                data[at], places[at] = block.data, number[block.places]
-    return sp.csr_array((data, places, indptr), shape=(indptr.size - 1, len(columns))), columns
+            _spread(piece, number, start[shift + piece.rows], data, places)
+    return csr(data, places, indptr, len(columns)), columns
+
+
+def _room(layers: Sequence[Layer], cells: int) -> tuple[Floats, Places]:
+    """Return arrays for all cells: those of the first piece, where its rows stay in their order."""
+    first = layers[0].pieces[0]
+    if len(layers[0].pieces) > 1 or (np.diff(first.rows) < 0).any():
+        return np.empty(cells, dtype=np.float64), np.empty(cells, dtype=np.int32)
+    first.data.resize(cells, refcheck=False)
+    first.places.resize(cells, refcheck=False)
+    return first.data, first.places
+
+
+def _spread(piece: Piece, number: Places, start: Ints, data: Floats, places: Places) -> None:
+    """Write a piece's cells to where its rows start, the last rows first.
+
+    So a piece may be spread within its own arrays: no row starts before where it was.
+    """
+    ends = np.cumsum(piece.counts)
+    high = piece.rows.size
+    while high:
+        until = int(ends[high - 1])
+        low = min(high - 1, int(np.searchsorted(ends, until - CELLS_AT_ONCE, side="right")))
+        first = int(ends[low] - piece.counts[low])
+        at = ranges(start[low:high], piece.counts[low:high])
+        own, column = piece.data[first:until].copy(), number[piece.places[first:until]]
+        data[at], places[at] = own, column
+        high = low
 
 
 def _numbers(layer: Layer, first: int) -> tuple[list[Places], list[Column]]:
@@ -251,4 +266,14 @@ def stack(parts: Sequence[sp.csr_array], indices: Sequence[Places], width: int) 
     indptr = np.concatenate([[0], *lengths]).cumsum()
     data = np.concatenate([np.zeros(0), *(part.data for part in parts)])
     places = np.concatenate([np.zeros(0, dtype=np.int32), *indices])
-    return sp.csr_array((data, places, indptr), shape=(indptr.size - 1, width))
+    return csr(data, places, indptr, width)
+
+
+def csr(data: Floats, places: Places, indptr: Ints, width: int) -> sp.csr_array:
+    """Return a sparse matrix of arrays as they are.
+
+    Places of another type than `indptr` would be copied into its type, so that one gives way.
+    """
+    if indptr[-1] <= np.iinfo(np.int32).max:
+        return sp.csr_array((data, places, indptr.astype(np.int32)), shape=(indptr.size - 1, width))
+    return sp.csr_array((data, places.astype(np.int64), indptr), shape=(indptr.size - 1, width))

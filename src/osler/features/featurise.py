@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from osler.errors import Fault, InputError
-from osler.features.cells import Block, Grid, Layer, Piece, Seen, assemble, cells
+from osler.features.cells import Grid, Layer, Piece, Seen, assemble, cells
 from osler.features.column import (
     AGE_AGGREGATION,
     AGE_CODE,
@@ -295,4 +295,5 @@ def _age_years(record: Record, asked: Asked) -> Floats:
 def _age(years: Floats) -> Piece:
     known = np.flatnonzero(~np.isnan(years))
     ones, zeros = np.ones(known.size, dtype=np.int64), np.zeros(known.size, dtype=np.int32)
-    return Piece([Block(known, ones, years[known], zeros)], [AGE_CODE], np.ones(1, dtype=np.bool_))
+    used = np.ones(1, dtype=np.bool_)
+    return Piece(known, ones, years[known], zeros, [AGE_CODE], used)

@@ -146,10 +146,13 @@ def cut_runs(record: Record, first: Ints, end: Ints, request: Request, *, timele
         chosen, stretch = chosen[kept], stretch[kept]
         code = (np.cumsum(wanted) - 1)[code[kept]]
         names = [name for name, one in zip(names, wanted, strict=True) if one]
-    answers = _answers(record, chosen, names, stretch * max(len(names), 1) + code)
+    group = stretch * max(len(names), 1)
+    group += code
+    answers = _answers(record, chosen, names, group)
     more = _appearances(names, code, answers, request)
     if more is None:
-        return _sorted_runs(record, chosen, names, stretch * max(len(names), 1) + code, first.size)
+        del stretch, code
+        return _sorted_runs(record, chosen, names, group, first.size)
     names, event, under, spoken = more
     group = stretch[event] * len(names) + under
     return _sorted_runs(record, chosen, names, group, first.size, event, answers, spoken)
@@ -240,13 +243,13 @@ def _sorted_runs(
     """
     width = max(len(names), 1)
     if event is None:
-        order = _stable_order(group, stretches * width)
+        group, order = _stable_sort(group, stretches * width)
         place = chosen[order]
     else:
-        by_event = _stable_order(event, event.size)
-        order = by_event[_stable_order(group[by_event], stretches * width)]
+        _, by_event = _stable_sort(event, event.size)
+        group, order = _stable_sort(group[by_event], stretches * width)
+        order = by_event[order]
         place = chosen[event[order]]
-    group = group[order]
     new = np.flatnonzero(np.diff(group, prepend=-1))
     of_run, size = group[new], group.size
     del group
@@ -310,14 +313,16 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(name == one or fnmatchcase(name, one) for one in patterns)
 
 
-def _stable_order(key: Ints, keys: int) -> Ints:
-    """Return the order that sorts the keys, equal ones in their given order."""
+def _stable_sort(key: Ints, keys: int) -> tuple[Ints, Ints]:
+    """Return the keys sorted, and the order that sorts them, equal ones in their given order."""
     bits = int(key.size).bit_length()
     if keys.bit_length() + bits >= 63:
-        return np.argsort(key, kind="stable")
+        order = np.argsort(key, kind="stable")
+        return key[order], order
     # Key and position in one number: all distinct, so the fastest sort is a stable one.
     packed = key << bits
     packed |= np.arange(key.size)
     packed.sort()
+    key = packed >> bits
     packed &= (1 << bits) - 1
-    return packed
+    return key, packed
