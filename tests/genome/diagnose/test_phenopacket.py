@@ -160,3 +160,10 @@ def test_any_json_is_a_packet_or_a_clear_refusal(value: object) -> None:
     except ValueError:
         return
     assert all(one.startswith("HP:") for one in (*found.present, *found.excluded))
+
+
+def test_a_packet_of_endless_features_is_refused() -> None:
+    """What no patient has would fill the memory."""
+    features = [{"type": {"id": "HP:0001250"}}] * 1001
+    with pytest.raises(ValueError, match="more than 1000 features"):
+        read_packet({"id": "a", "phenotypicFeatures": features})

@@ -20,7 +20,8 @@ from osler.sources.files import open_binary, require_file
 
 # A packet is a few kilobytes; the whole store of published cases is below 100 MB.
 LARGEST_BYTES = 1 << 30
-MOST_FEATURES = 10_000
+# The largest published packets have two hundred features.
+MOST_FEATURES = 1_000
 # What an object has at least that is a packet of a patient without findings.
 MARKS = frozenset({"id", "subject", "metaData", "meta_data"})
 SEXES = frozenset({"MALE", "FEMALE"})

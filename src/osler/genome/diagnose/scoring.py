@@ -19,6 +19,9 @@ from osler.genome.diagnose.annotations import Ints, publications_of
 from osler.genome.diagnose.profiles import Floats, Library, Places, Profiles, spread
 
 
+TINY = 1e-12
+
+
 @dataclass(frozen=True)
 class Scores:
     """Log likelihood ratios of a patient's findings, as they are added up.
@@ -241,16 +244,18 @@ class Scorer:
         the background as probability.
         """
         weights, surprise = self.weights, -np.log(np.minimum(table.background, 1.0))
-        families = [table.places(self.library.ontology.ancestors_of(term)) for term in findings]
-        kept = np.flatnonzero(~implied).tolist()
-        likeness = np.zeros((len(findings), len(findings)))
-        for place in kept:
-            for other in kept[: kept.index(place)]:
-                shared = np.intersect1d(families[place], families[other], assume_unique=True)
-                whole = surprise[families[place][-1]] + surprise[families[other][-1]]
-                alike = 2 * surprise[shared].max(initial=0.0) / whole if whole > 0 else 0.0
-                likeness[place, other] = likeness[other, place] = alike
-        beyond = np.maximum(likeness - weights.unlike, 0.0).sum(axis=1)
+        kinds = np.zeros((len(findings), len(table.terms)))
+        own = np.zeros(len(findings))
+        for place in np.flatnonzero(~implied).tolist():
+            family = table.places(self.library.ontology.ancestors_of(findings[place]))
+            kinds[place, family] = surprise[family]
+            own[place] = surprise[family[-1]]
+        beyond = np.zeros(len(findings))
+        for place in np.flatnonzero(~implied).tolist():
+            shared = np.minimum(kinds, kinds[place]).max(axis=1)
+            likeness = 2 * shared / np.maximum(own + own[place], TINY)
+            likeness[place] = 0.0
+            beyond[place] = np.maximum(likeness - weights.unlike, 0.0).sum()
         independence: Floats = 1 / (1 + weights.redundancy * beyond)
         return independence
 
