@@ -230,6 +230,18 @@ def test_a_ranking_is_told_as_a_hypothesis(drug_report: Json) -> None:
     assert "Rare disease to test for, >99 %: Neurofibromatosis" in patient_text(drug_report)
 
 
+def test_a_tier_that_no_drug_made_says_so(tumour_report: Json) -> None:
+    """Strong evidence of outlook does not lend its tier to a drug with weak evidence."""
+    (one, *_) = tumour_report["tumour"]["alterations"]
+    said = "by evidence of outlook or diagnosis and not of a drug"
+    assert said not in text_of(patient_html(tumour_report))
+    for side in ("response", "resistance"):
+        one[side] = [{**drug, "level": "D"} for drug in one[side]]
+    text = text_of(patient_html(tumour_report))
+    assert f"tier I-A, {said}; evidence of response to Alpelisib + Fulvestrant (D)" in text
+    assert text.count(said) == 2
+
+
 def test_what_all_evidence_is_about_is_told_once(tumour_report: Json) -> None:
     """Evidence on more than the alteration says so at each drug, or once where it is the same."""
     (one, *_) = tumour_report["tumour"]["alterations"]
@@ -350,7 +362,7 @@ def test_advice_has_no_value_in_fhir_and_unknown_is_unknown(drug_report: Json) -
 def test_the_terminal_tells_the_genome_in_lines(tumour_report: Json, drug_report: Json) -> None:
     """The text names each alteration with drugs for and against, and each drug with its advice."""
     told = patient_text(tumour_report)
-    assert "PIK3CA p.H1047R: tier I-A; evidence of response to Alpelisib + Fulvestrant" in told
+    assert "PIK3CA p.H1047R: tier I-A; evidence of response to Alpelisib + Fulvestrant (A)" in told
     assert "resistance or harm with Trastuzumab" in told
     assert "clopidogrel (CYP2C19 Poor): Avoid clopidogrel." in patient_text(drug_report)
     assert "Abstained" not in patient_text(drug_report)

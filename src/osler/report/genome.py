@@ -47,6 +47,11 @@ ITSELF = (
     "same copy-number class",
 )
 
+SIDES = ("response", "resistance")
+# CIViC's levels that make tier I; what else does is evidence of outlook or diagnosis.
+STRONG_LEVELS = frozenset("AB")
+NO_DRUG = "by evidence of outlook or diagnosis and not of a drug"
+
 Json = Mapping[str, Any]
 
 
@@ -119,7 +124,7 @@ def _alteration(entry: Json) -> dict[str, Any]:
         "title": plain(entry.get("title")),
         "tier": tier,
         "rank": tier.partition("-")[0] or "none",
-        "why": maybe(entry.get("tier_why")),
+        "why": _tier_words(entry),
         "about": ", ".join(part for part in about if part),
         "response": _drugs(entry.get("response")),
         "resistance": _drugs(entry.get("resistance")),
@@ -139,6 +144,19 @@ def _alteration(entry: Json) -> dict[str, Any]:
         ],
         "more": _more(entry),
     }
+
+
+def _tier_words(entry: Json) -> str:
+    """Return why the tier is what it is, and whether a tier I is about a drug at all."""
+    why = maybe(entry.get("tier_why"))
+    return f"{why}; {NO_DRUG}" if _is_of_no_drug(entry) else why
+
+
+def _is_of_no_drug(entry: Json) -> bool:
+    levels = {one.get("level") for side in SIDES for one in dicts(entry.get(side))}
+    strong = maybe(entry.get("tier")).startswith("I-")
+    asserted = "assertion" in maybe(entry.get("tier_why"))
+    return strong and not asserted and not levels & STRONG_LEVELS
 
 
 def _more(entry: Json) -> str:
@@ -414,9 +432,10 @@ def _tumour_lead(section: Json) -> str:
 
 def _alteration_line(one: Json) -> str:
     response, resistance = (
-        [row["drugs"] for row in one[side]["rows"][:3]] for side in ("response", "resistance")
+        [f"{row['drugs']} ({row['level']})" for row in one[side]["rows"][:3]] for side in SIDES
     )
-    told = [f"tier {one['tier']}"] if one["tier"] else []
+    of_no_drug = f", {NO_DRUG}" if one["why"].endswith(NO_DRUG) else ""
+    told = [f"tier {one['tier']}{of_no_drug}"] if one["tier"] else []
     told += [f"evidence of response to {', '.join(response)}"] if response else []
     told += [f"of resistance or harm with {', '.join(resistance)}"] if resistance else []
     return f"{one['title']}: {'; '.join(told)}"
