@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from osler.genome.diagnose.annotations import Ints, publications_of
 from osler.genome.diagnose.profiles import Floats, Library, Places, Profiles, spread
 
-
 TINY = 1e-12
 
 
