@@ -138,6 +138,23 @@ def test_shards_together_equal_the_whole(events, rows):
     assert stored(parts) == pytest.approx(stored(whole))
 
 
+@settings(max_examples=25, deadline=None)
+@given(event_rows, asked_rows, st.booleans())
+def test_many_small_blocks_equal_one(events, rows, sort):
+    """However few cells are computed and moved at once, the matrix is the same."""
+    frame = pl.DataFrame(events, schema=EVENT_SCHEMA, orient="row")
+    asked = pl.DataFrame(rows, schema=ROW_SCHEMA, orient="row")
+    asked = asked.sort("subject_id", "prediction_time") if sort else asked
+    whole = featurise(frame, asked, ["1d", "full"], ["count", "mean"], age=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("osler.features.cells.CELLS_AT_ONCE", 3)
+        parts = featurise(frame, asked, ["1d", "full"], ["count", "mean"], age=True)
+    assert parts.columns == whole.columns
+    assert stored(parts) == stored(whole)
+    assert parts.values.has_sorted_indices
+    assert parts.values.indices.dtype == parts.values.indptr.dtype == np.int32
+
+
 # --- the promises one by one --------------------------------------------------------------------
 
 
