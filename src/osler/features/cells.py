@@ -35,11 +35,14 @@ class Grid:
         """Raw columns of one code."""
         return len(self.windows) * len(self.aggregations)
 
-    def column(self, names: Sequence[str], raw: int) -> Column:
-        """Return the column that a raw one is."""
-        code, rest = divmod(raw, self.width)
-        window, aggregation = divmod(rest, len(self.aggregations))
-        return Column(names[code], self.windows[window], self.aggregations[aggregation])
+    def columns(self, names: Sequence[str], raw: Ints) -> list[Column]:
+        """Return the columns that raw ones are."""
+        if not raw.size:
+            return []
+        parts = [(window, name) for window in self.windows for name in self.aggregations]
+        codes, rests = np.divmod(raw, self.width)
+        pairs = zip(codes.tolist(), rests.tolist(), strict=True)
+        return [Column(names[code], *parts[rest]) for code, rest in pairs]
 
 
 @dataclass(frozen=True)
@@ -250,8 +253,7 @@ def _numbers(layer: Layer, first: int) -> tuple[list[Places], list[Column]]:
     for piece, to in zip(pieces, raw, strict=True):
         used[to[piece.used]] = True
     number = (np.cumsum(used) - 1 + first).astype(np.int32)
-    columns = [grid.column(names, one) for one in np.flatnonzero(used).tolist()]
-    return [number[to] for to in raw], columns
+    return [number[to] for to in raw], grid.columns(names, np.flatnonzero(used))
 
 
 def _raw_columns(piece: Piece, place: dict[str, int], grid: Grid) -> Ints:

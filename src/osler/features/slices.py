@@ -13,6 +13,8 @@ Bools = npt.NDArray[np.bool_]
 
 DAY_US = 86_400_000_000
 MOST_PAIRS = 4_000_000
+# Taking values out costs as much as passing over about so many.
+FAR_APART = 4
 
 
 def ranges(starts: Ints, lengths: Ints) -> Ints:
@@ -125,14 +127,9 @@ class Measured:
         if name == "slope":
             return self._slopes(low, high)
         with np.errstate(invalid="ignore", over="ignore"):
-            if name == "min":
-                return _reduce(np.minimum, self.values, low, high)
-            if name == "max":
-                return _reduce(np.maximum, self.values, low, high)
-            if name == "sum_sqd":
-                return _reduce(np.add, self.values * self.values, low, high)
-            total = _reduce(np.add, self.values, low, high)
-            return total / (high - low) if name == "mean" else total
+            function = {"min": np.minimum, "max": np.maximum}.get(name, np.add)
+            reduced = _reduce(function, self.values, low, high, squared=name == "sum_sqd")
+            return reduced / (high - low) if name == "mean" else reduced
 
     def _slopes(self, low: Ints, high: Ints) -> Floats:
         """Fit a least-squares line to each slice; the change of the value in a day."""
@@ -163,10 +160,23 @@ class Measured:
             return together / np.bincount(owner, days * days, low.size)
 
 
-def _reduce(function: np.ufunc, values: Floats, low: Ints, high: Ints) -> Floats:
+def _reduce(
+    function: np.ufunc, values: Floats, low: Ints, high: Ints, *, squared: bool = False
+) -> Floats:
+    """Reduce each slice, none of which is empty.
+
+    Where slices are far apart, only what is in them is looked at.
+    """
     if not low.size:
         return np.zeros(0)
+    lengths = high - low
+    first, last = int(low.min()), int(high.max())
+    sparse = FAR_APART * int(lengths.sum()) < last - first
+    part = values[ranges(low, lengths)] if sparse else values[first : last + 1]
+    part = part * part if squared else part
+    if sparse:
+        return np.asarray(function.reduceat(part, np.cumsum(lengths) - lengths), dtype=np.float64)
     edges = np.empty(2 * low.size, dtype=np.int64)
-    edges[::2], edges[1::2] = low, high
-    reduced: Floats = function.reduceat(values, edges)[::2]
+    edges[::2], edges[1::2] = low - first, high - first
+    reduced: Floats = function.reduceat(part, edges)[::2]
     return reduced
