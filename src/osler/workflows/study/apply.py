@@ -75,6 +75,12 @@ BEFORE_AND_AFTER = (
     "ici",
 )
 
+# What is repeated of the run that the model comes from.
+DEVELOPMENT = (
+    "question", "scope", "cohort", "model", "metrics", "selected", "groups", "group_note",
+    "fairness", "outcome",
+)  # fmt: skip
+
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -455,6 +461,7 @@ def _results(applied: _Applied, study: Study) -> dict[str, Any]:
             "absent_columns": _absent(applied),
             "performance": performance(saved["metrics"][saved["selected"]], _json(own)),
         },
+        "development": {name: saved[name] for name in DEVELOPMENT if name in saved},
         "recalibration": _recalibration(applied, judge, metrics, own),
     }
 
@@ -657,7 +664,7 @@ def _save(folder: Path, applied: _Applied, results: dict[str, Any]) -> None:
     (folder / STUDY).write_text(applied.run.study.text, "utf-8")
     write_json(folder / RESULTS, results)
     (folder / REPORT).write_text(study_html(results), "utf-8")
-    write_card(folder, results, applied.run.study, len(applied.model.columns))
+    write_card(folder, results, applied.run.study)
     _predictions(applied).write_parquet(folder / PREDICTIONS)
     applied.model.save(folder / MODEL / FINAL)
     domain = applied.run.domain()

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 DOMAIN = "domain"
 KIND = "domain"
+RULE = (
+    "A person is out of the model's domain when her measurements lie farther from the middle of "
+    "the people learned from than 99.5 % of these do, when a single number lies beyond their 0.5 "
+    "and 99.5 % quantiles by more than half of the distance between them, or when fewer of the "
+    "model's measurements are known than of 99.5 % of them. The model abstains there."
+)
 ARRAYS = ("zero", "known", "mean", "sd", "low", "high", "used", "indicated", "covariance")
 
 Floats = NDArray[np.float64]

@@ -21,6 +21,7 @@ from osler.features import RARE_RULES, Hierarchy
 from osler.features.column import Request
 from osler.model import digest_of
 from osler.workflows.derived import DERIVABLE
+from osler.workflows.study.card_keys import Told, read_card
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 100_000
@@ -155,6 +156,8 @@ class Study:
         What the causes are called there, such as `died of breast cancer`.
     scope, warnings
         Sentences: whom the study covers, and what every report of it must say.
+    card
+        What only people know of the model, for its card.
     text
         The file as it was read.
     index
@@ -173,6 +176,7 @@ class Study:
     names: Mapping[str, str]
     scope: tuple[str, ...]
     warnings: tuple[str, ...]
+    card: Told
     text: str
     index: Mapping[str, Any] | None = None
 
@@ -228,6 +232,7 @@ class Study:
             names=top.mapping("names"),
             scope=top.texts("scope"),
             warnings=top.texts("warnings"),
+            card=read_card(top.section("card")),
             text=text,
             index=index if content.get("index") is not None else None,
         )

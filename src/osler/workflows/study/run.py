@@ -20,15 +20,14 @@ from osler.report import study_html, study_text
 from osler.vault import Vault
 from osler.workflows.derived import in_words, inputs_of, warnings_of
 from osler.workflows.opening import Opening
-from osler.workflows.study.card import card
-from osler.workflows.study.domain import DOMAIN, domain_of, save_domain
+from osler.workflows.study.card import write_card
+from osler.workflows.study.domain import DOMAIN, RULE, domain_of, save_domain
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
 from osler.workflows.study.gather import Material, gather, with_hierarchy
 from osler.workflows.study.horizons import Horizon, horizons_of
 from osler.workflows.study.question import Study
 from osler.workflows.study.results import assemble
 from osler.workflows.study.saved import (
-    CARD,
     FINAL,
     MODEL,
     PREDICTIONS,
@@ -93,6 +92,7 @@ def run_study(
     days = np.asarray([one.days for one in horizons])
     times = grid_of(outcomes, days)
     fitted = cross_fit(material.matrix, outcomes, material.cohort.rows, study, times, days, seed)
+    domain = domain_of(material.matrix, fitted)
     results: dict[str, Any] = plain(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),
@@ -100,12 +100,13 @@ def run_study(
                 *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),
             ],
+            "domain_rule": RULE if domain is not None else None,
             "provenance": vars(provenance_of(study, vault, seed)),
         }
     )
     predictions = predictions_of(material, outcomes, fitted, horizons)
     with whole_folder(out, RESULTS) as folder:
-        save(folder, study, results, predictions, fitted, domain_of(material.matrix, fitted))
+        save(folder, study, results, predictions, fitted, domain)
         subjects = material.cohort.rows["subject_id"].unique().to_list()
         vault.register_export("study run", digest_of(results), subjects, where=str(out))
     return results
@@ -199,7 +200,7 @@ def save(
     (folder / STUDY).write_text(study.text, "utf-8")
     write_json(folder / RESULTS, results)
     (folder / REPORT).write_text(study_html(results), "utf-8")
-    write_json(folder / CARD, card(results, len(fitted.final.columns)))
+    write_card(folder, results, study)
     predictions.write_parquet(folder / PREDICTIONS)
     fitted.final.save(folder / MODEL / FINAL)
     for number, model in enumerate(fitted.folds):
@@ -220,7 +221,10 @@ def explain_study(path: Path) -> list[str]:
         With every fault of the file.
     """
     study = Study.read(path)
-    question = [*explain(study.task, study.outcome, index=study.index), *in_words(study.features.derived)]
+    question = [
+        *explain(study.task, study.outcome, index=study.index),
+        *in_words(study.features.derived),
+    ]
     return [study.title, *question, *study.scope]
 
 

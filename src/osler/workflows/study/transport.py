@@ -14,6 +14,7 @@ from osler import evaluate
 from osler.errors import NotEstimable
 from osler.evaluate import Placing, Reference
 from osler.evaluate.calibration import to_link
+from osler.workflows.study.domain import RULE
 from osler.workflows.study.fitting import Outcomes
 from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.saved import SavedRun, plain
@@ -22,12 +23,6 @@ MOST_SHOWN = 20
 # Differences below a tenth of a standard deviation are taken for balance: Austin 2009.
 NOTABLE = 0.1
 FEWEST_TOLD = 10
-RULE = (
-    "A person is out of the model's domain when her measurements lie farther from the middle of "
-    "the people learned from than 99.5 % of these do, when a single number lies beyond their 0.5 "
-    "and 99.5 % quantiles by more than half of the distance between them, or when fewer of the "
-    "model's measurements are known than of 99.5 % of them. The model abstains there."
-)
 NO_DOMAIN = (
     "The run was saved without a description of the people learned from (an earlier osler, or too "
     "few rows), so nobody could be found out of its domain; run the study again to have one."
