@@ -30,6 +30,7 @@ from osler.report.numbers import (
     whole,
 )
 from osler.report.page import flat, render
+from osler.report.transport import transport
 
 MOST_IMPORTANT = 20
 MOST_BENEFIT_ROWS = 8
@@ -78,6 +79,7 @@ def _content(results: Json) -> dict[str, Any]:
         "sites": metrics.forest(_sites(results.get("sites")), overall),
         "importance": _importance(results.get("importance")),
         "leakage": [_check(entry) for entry in dicts(results.get("leakage"))],
+        "transport": transport(results),
         "limits": texts(results.get("limits")),
         "provenance": [*flat(results.get("provenance")), *_model_rows(results)],
         "citation": citation(results),
