@@ -112,13 +112,16 @@ def test_a_bcf_says_what_its_vcf_says(
         '##FILTER=<ID=PASS,Description="">\n'
         '##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n'
         '##FORMAT=<ID=DS,Number=A,Type=Float,Description="">\n'
+        '##FORMAT=<ID=GP,Number=G,Type=Float,Description="">\n'
     )
     vcf = write_vcf(
         ["1 10 A G GT 0|1 ./.", "1 20 A G,C GT 1/2 0/2", "1 30 A G GT:DS 0/1:0.5 1/1:.",
-         "X 40 A G GT 1 0/1"],
+         "X 40 A G GT 1 0/1", "X 50 A G GT:GP 1:0.25,0.75 0/1:0,0,1"],
         about=about,
     )  # fmt: skip
-    weights = write_weights(["1 10 G A 1", "1 20 C A 10", "1 30 G A 100", "X 40 A G 1000"])
+    weights = write_weights(
+        ["1 10 G A 1", "1 20 C A 10", "1 30 G A 100", "X 40 A G 1000", "X 50 G A 1e4"]
+    )
     bcf = tmp_path / "v.bcf"
     source = cyvcf2.VCF(str(vcf))
     writer = cyvcf2.Writer(str(bcf), source, mode="wb")
@@ -127,6 +130,10 @@ def test_a_bcf_says_what_its_vcf_says(
     writer.close()
     source.close()
     one, two = (score(path, [weights], options=Options(impute="none")) for path in (vcf, bcf))
-    assert one.sums.sums.tolist() == two.sums.sums.tolist() == [[1 + 10 + 50, 10 + 200 + 1000]]
+    assert (
+        one.sums.sums.tolist()
+        == two.sums.sums.tolist()
+        == [[1 + 10 + 50 + 7500, 10 + 200 + 1000 + 20000]]
+    )
     assert one.sums.alleles.tolist() == two.sums.alleles.tolist()
     assert one.sums.missing.tolist() == two.sums.missing.tolist()

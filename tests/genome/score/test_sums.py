@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from osler.genome.score import Options, read_weights, score
-from osler.genome.score.calls import HALF_CALLS, MALFORMED
+from osler.genome.score.calls import HALF_CALLS, MALFORMED, NO_PROBABILITIES
 from osler.genome.score.totals import Impute
 from osler.genome.score.weights import ADDITIVE, DOMINANT, RECESSIVE
 
@@ -117,6 +117,28 @@ def test_dosages_go_before_called_genotypes(
     weights = write_weights(["1 10 G A 1", "1 20 A G 10", "1 30 C A 100"])
     assert sums_of(vcf, weights) == pytest.approx([1.25 + 18 + 25, 2 + 15 + 100])
     assert sums_of(vcf, weights, Options(dosage="GT")) == [1 + 20, 2 + 100]
+
+
+def test_probabilities_give_the_copies_to_expect(
+    write_vcf: WriteVcf, write_weights: WriteWeights
+) -> None:
+    """GP stands in for DS, of one copy or two and of any alleles; it is rounded, never Phred."""
+    vcf = write_vcf(
+        ["1 10 A G GT:GP 0/0:0.5,0.25,0.25 1/1:.", "1 20 A G GT:GP 0/1:0,30,60 0/1:0.33,0.33,0.33",
+         "1 30 A C,G GP 0,0,0,0.5,0.5,0 0,0,0,0,0,1", "X 10 A G GT:GP 1:0.25,0.75 0/1:0,1,0",
+         "1 40 A G GT:DS:GP 0/0:0.5:0,0,1 0/0:.:0,0,1", "1 50 A . GT:GP ./.:. 0/0:1"]
+    )  # fmt: skip
+    weights = write_weights(
+        ["1 10 G A 1", "1 20 G A 10", "1 30 G A 100", "X 10 G A 1000", "1 40 G A 1e4",
+         "1 50 A G 1e5"]
+    )  # fmt: skip
+    expected = [0.75 + 10 + 100 + 750 + 5000, 2 + 10 + 200 + 1000 + 0 + 2e5]
+    assert sums_of(vcf, weights) == pytest.approx(expected)
+    found = score(vcf, [weights])
+    assert f"1 {NO_PROBABILITIES}" in found.notes
+    assert found.sums.alleles.tolist() == [[9, 12]]
+    called = score(vcf, [weights], options=Options(dosage="GT")).sums.sums
+    assert called.tolist() == [[10 + 1000, 2 + 10 + 1000 + 2e5]]
 
 
 def test_haploid_chromosomes_count_once_however_written(

@@ -14,7 +14,7 @@ import numpy as np
 from osler import extras
 from osler.errors import Fault, InputError
 from osler.genome.score import naming
-from osler.genome.score.calls import Dosages, HardCalls, tidy
+from osler.genome.score.calls import Dosages, HardCalls, expected, filled, tidy
 from osler.genome.score.totals import Totals
 from osler.genome.score.vcf import Answerer, Header, build_of, check_samples, site_of
 
@@ -84,18 +84,19 @@ class Bcf:
                 yield (name, record.POS), (site, self.genotypes(record, name))
 
     def genotypes(self, record: Any, chromosome: str) -> HardCalls | Dosages:
-        """Return a record's genotypes, `DS` before `GT` if that was asked for."""
+        """Return a record's genotypes, `DS` or `GP` before `GT` if that was asked for."""
         calls = _calls(record, len(self.header.samples))
         if chromosome != "X" and chromosome not in naming.HAPLOID:
             calls = calls.with_two_missing()
-        dosages = record.format("DS") if self.dosage and "DS" in record.FORMAT else None
-        if dosages is None:
-            return calls
-        values = np.array(dosages, np.float64).T.copy()
-        for alternative in range(len(values)):
-            absent = np.isnan(values[alternative])
-            values[alternative, absent] = calls.copies(alternative + 1)[absent]
-        return Dosages(values, calls.ploidy)
+        dosage = self.dosage and bool(record.ALT)
+        if dosage and "DS" in record.FORMAT:
+            values = np.array(record.format("DS"), np.float64).T.copy()
+            return Dosages(filled(values, calls), calls.ploidy)
+        if dosage and "GP" in record.FORMAT:
+            given = np.array(record.format("GP"), np.float64)
+            known = [row[~np.isnan(row)].tolist() for row in given]
+            return expected(known, 1 + len(record.ALT), calls, self.told)
+        return calls
 
 
 def _calls(record: Any, n_samples: int) -> HardCalls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,10 +14,13 @@ from osler.errors import Fault, InputError
 
 HALF_CALLS = "half-missing genotypes, taken as missing"
 MALFORMED = "genotypes that cannot be read, taken as missing"
+NO_PROBABILITIES = "GP that does not add up to 1, passed over"
 
 _TAB, _COLON, _DOT, _ZERO, _SLASH, _BAR = b"\t:.0/|"
 _MISSING, _NO_SECOND, _JUNK = -1, -2, -3
 _LONGEST_FRACTION = 12
+# Probabilities are often written with two or three decimals.
+MOST_ROUNDING = 0.02
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -127,12 +131,12 @@ def from_columns(
     shape
         How many alleles the record has, and how many samples the file.
     dosage
-        Whether `DS` goes before `GT`. A person whose `DS` is missing is taken at `GT`.
-    where
-        File and line, for messages.
-
+        Whether `DS`, or without it `GP`, goes before `GT`. A person for whom it is missing is taken
+        at `GT`.
     one_copy
         Whether people may have one copy here, so that a lone dot is one missing allele.
+    where
+        File and line, for messages.
 
     Returns
     -------
@@ -151,9 +155,18 @@ def from_columns(
         calls = tidy(_calls(columns, format_keys.index(b"GT")), n_alleles, told)
         # How many copies a lone dot stands for only matters where there may be one.
         calls = calls if one_copy else calls.with_two_missing()
+    # A record of the reference alone has no alternative of which copies could be expected.
+    dosage = dosage and n_alleles > 1
     if dosage and b"DS" in format_keys:
         number = format_keys.index(b"DS")
         return _dosages(columns, number, n_alleles - 1, calls, told), told
+    if dosage and b"GP" in format_keys:
+        start, end = columns.field(format_keys.index(b"GP"))
+        words = [
+            columns.text[begin:stop].tobytes().split(b",")
+            for begin, stop in zip(start.tolist(), end.tolist(), strict=True)
+        ]
+        return expected([_numbers_of(one) for one in words], n_alleles, calls, told), told
     if calls is None:
         nothing = np.full(n_samples, _MISSING, np.int16)
         return HardCalls(nothing, nothing), told
@@ -268,11 +281,58 @@ def _dosages(
         wrong = ((values < 0) | (values.sum(axis=0) > ploidy + 0.01)).any(axis=0)
     told[MALFORMED] += int(wrong.sum())
     values[:, wrong] = np.nan
+    return Dosages(filled(values, calls), ploidy)
+
+
+def expected(
+    probabilities: Sequence[Sequence[float]],
+    n_alleles: int,
+    calls: HardCalls | None,
+    told: Counter[str],
+) -> Dosages:
+    """Return the copies that probabilities of genotypes give to expect (`GP`, VCF 4.3).
+
+    Older files write them as Phred scores, which do not add up to 1: there the called genotype is
+    taken.
+
+    Parameters
+    ----------
+    probabilities
+        Of each person, in the order of the VCF: genotype j/k stands at k (k + 1) / 2 + j; one for
+        each allele where there is one copy.
+    """
+    pairs = [(first, second) for second in range(n_alleles) for first in range(second + 1)]
+    copies_of = {
+        len(kinds): np.array([[one.count(a) for one in kinds] for a in range(1, n_alleles)], float)
+        for kinds in ([(a,) for a in range(n_alleles)], pairs)
+    }
+    values = np.full((n_alleles - 1, len(probabilities)), np.nan)
+    ploidy = calls.ploidy if calls is not None else np.full(len(probabilities), 2.0)
+    for person, given in enumerate(probabilities):
+        total = sum(given)
+        if len(given) in copies_of and min(given) >= 0 and abs(total - 1) <= MOST_ROUNDING:
+            values[:, person] = copies_of[len(given)] @ given / total
+            ploidy[person] = 1 if len(given) == n_alleles else 2
+        elif given:
+            told[NO_PROBABILITIES] += 1
+    return Dosages(filled(values, calls), ploidy)
+
+
+def _numbers_of(words: list[bytes]) -> list[float]:
+    """Return numbers; none where there is none or one is missing or cannot be read."""
+    try:
+        return [] if words in ([b"."], [b""]) else [float(one) for one in words]
+    except ValueError:
+        return [np.nan]
+
+
+def filled(values: Floats, calls: HardCalls | None) -> Floats:
+    """Take called genotypes where expected copies are missing."""
     if calls is not None:
         for alternative in range(len(values)):
             absent = np.isnan(values[alternative])
             values[alternative, absent] = calls.copies(alternative + 1)[absent]
-    return Dosages(values, ploidy)
+    return values
 
 
 def _several(

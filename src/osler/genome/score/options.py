@@ -32,7 +32,8 @@ class Options:
         `allele_frequencies`, else from the score's own file; nothing where neither has one), those
         expected in this very `cohort`, as `plink2 --score` does, or `none`.
     dosage
-        `auto` reads `DS` where a VCF has it, and `GT` elsewhere; `GT` reads called genotypes only.
+        `auto` reads `DS` where a VCF has it, else `GP`, else `GT`; `GT` reads called genotypes
+        only.
     build
         Of the genotypes, when their file does not say it, or says it wrongly.
     allele_frequencies
@@ -59,6 +60,11 @@ class Options:
         allele_frequencies: Path | None,
     ) -> Options:
         """Make them of words that a user typed.
+
+        Parameters
+        ----------
+        min_match, ambiguous, impute, dosage, build, allele_frequencies
+            As the attributes of the same name.
 
         Raises
         ------

@@ -25,7 +25,7 @@ _OTHER_PLOIDY = naming.HAPLOID | {"X"}
 
 Place = tuple[str, int]
 NOT_PASSED = "matched records whose FILTER is not PASS, used all the same"
-NO_GENOTYPES = "matched records without GT or DS, taken as missing"
+NO_GENOTYPES = "matched records without GT, DS or GP, taken as missing"
 
 _CONTIG = re.compile(r"##contig=<(.*)>")
 _FIELD = re.compile(r'(\w+)=("[^"]*"|[^,]*)')
@@ -275,7 +275,7 @@ class Vcf:
     ) -> None:
         """Add a record of any kind."""
         keys, n_samples = record.format.split(b":"), totals.shape[1]
-        if b"GT" not in keys and not (self.dosage and b"DS" in keys):
+        if b"GT" not in keys and not (self.dosage and {b"DS", b"GP"} & set(keys)):
             self.told[NO_GENOTYPES] += 1
         n_alleles = len(record.site.alleles)
         calls: HardCalls | None = regular(record.region, n_samples) if keys == [b"GT"] else None
