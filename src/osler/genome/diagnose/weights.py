@@ -82,12 +82,12 @@ class Weights:
     breadth_offset: float = 10.0
     redundancy: float = 1.0
     unlike: float = 0.3
-    exclusion: float = 0.54
+    exclusion: float = 0.5
     never_certain: float = 0.98
-    looked_for: float = 0.76
-    published: float = 0.44
-    temper: float = 1.41
-    crowding: float = 0.53
+    looked_for: float = 0.8
+    published: float = 0.45
+    temper: float = 1.5
+    crowding: float = 0.5
 
     def temper_of(self, findings: int) -> float:
         """Return what the log likelihood ratios of so many findings are multiplied by."""
