@@ -381,11 +381,13 @@ def _fitted(
 ) -> Curve:
     """Fit what is added at each place."""
     low, high = float(place.min()), float(place.max())
-    if kind is None or high - low < SETTLED:
-        shift = 0.0
-        if kind is not None:
-            shift = float(_maximum(model, np.ones((len(place), 1)))[0][0])
-        return Curve((low, low + 1.0), (shift, shift), kind, events)
+    if kind is None:
+        return Curve((low, low + 1.0), (0.0, 0.0), None, events)
+    if high - low < SETTLED:  # a model that says the same of everyone can only be moved
+        found, spread = _maximum(model, np.ones((len(place), 1)), drawn)
+        moved = float(found[0])
+        told = _coefficients(found, spread, low, "intercept", len(place))
+        return Curve((low, low + 1.0), (moved, moved), kind, events, told)
     centre = float(place.mean())
     grid = np.linspace(low, high, CURVE_POINTS)
     if kind == "full":
