@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from osler.genome.score.frequencies import ByAllele, Frequencies
     from osler.genome.score.loadings import Loadings
 
+REPEATED = "records that repeat position and alleles of the one before, left out"
 LATER_RECORD = "records of a position already answered, further down the file, left out"
 
 
@@ -134,6 +135,7 @@ class Matcher:
         if not asking:
             self.told[LATER_RECORD] += len(sites)
             return [[] for _ in sites]
+        self.told[REPEATED] += len(sites) - len(set(sites))
         known: list[ByAllele] = (
             [self.frequencies.of(where, site) for site in sites]
             if self.frequencies

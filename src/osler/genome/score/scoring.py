@@ -172,6 +172,9 @@ def open_genotypes(source: Source, options: Options) -> Genotypes:
     dosage = options.dosage == "auto"
     if not isinstance(source, Path):
         return Vcf(source, dosage=dosage)
+    if source.exists() and not source.is_file():
+        # A pipe could be read once only, and how it begins decides how it is read.
+        raise InputError(Fault(str(source), "a folder, pipe or device", "a plain file"))
     if source.suffix == ".pgen":
         from osler.genome.score.pgen import Pgen
 
