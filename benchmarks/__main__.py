@@ -28,6 +28,7 @@ NEEDS_DATA = (
     "rare_disease",
     "rare_disease_variants",
     "subtype",
+    "survival_competing",
     "survival_quality",
 )
 VERSIONS_OF = ("polars", "pyarrow", "numpy", "scikit-learn", "lightgbm", "duckdb", "lifelines")

@@ -1,17 +1,15 @@
-"""Time to event on METABRIC, GBSG, FLCHAIN and SUPPORT, and competing risks, beside peers.
+"""Time to event on METABRIC, GBSG, FLCHAIN and SUPPORT beside Cox, forest and boosting.
 
 Five stratified folds, the same for all models, Harrell's C and the integrated Brier score between
 the 10 % and the 90 % point of the event times, both within folds and averaged. Peers:
-elastic-net Cox, random survival forest and gradient boosting of scikit-survival; SurvivalBoost of
-hazardous and Fine and Gray's model for competing risks. All in an environment of their own. Run:
-make bench ARGS=survival_quality
+elastic-net Cox, random survival forest and gradient boosting of scikit-survival, in an environment
+of their own. Run: make bench ARGS=survival_quality
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.prognosis.competing import competing_rows
 from benchmarks.prognosis.data import Task, main_tasks, peer_predictions
 from benchmarks.prognosis.measures import Measured, calibration, harrell, integrated_brier
 from benchmarks.prognosis.ours import horizon_of, out_of_fold
@@ -27,11 +25,10 @@ FLOORS = {
 
 
 def run() -> list[dict[str, Any]]:
-    """Return the rows of quality and of competing risks."""
+    """Return the rows of every data set."""
     tasks = main_tasks()
     peers = peer_predictions(tasks)
-    rows = [row for task in tasks for row in _rows(task, peers[task.name])]
-    return rows + competing_rows()
+    return [row for task in tasks for row in _rows(task, peers[task.name])]
 
 
 def _rows(task: Task, peers: dict[str, Any]) -> list[dict[str, Any]]:
