@@ -51,7 +51,7 @@ def score(
         ),
     ] = "reference",
     dosage: Annotated[
-        str, File("--dosage", metavar="WORD", help="auto: DS, else GP, else GT, as the VCF has; or GT.")
+        str, File("--dosage", metavar="WORD", help="auto: DS, else GP, else GT; or GT.")
     ] = "auto",
     build: Annotated[
         str | None, File("--build", metavar="NAME", help="GRCh37 or GRCh38, of the genotypes.")
