@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ OTHERWISE = ("sum_sqd",)
 # all values are below or above it.
 WHERE_STORED = ("min", "max")
 PEER = ["meds-tab==0.2.0", "polars==1.44.*"]
+PARTS = 4
 LEAST_RATIO_CPU, LEAST_RATIO_MEMORY = 50.0, 5.0
 SINGLE = 2e-6  # MEDS-Tab adds up in 32-bit floats
 
@@ -242,16 +243,24 @@ def made_up(subjects: int, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _child(folder: Path) -> None:
-    from osler.features import featurise
+    from osler.features import featurise_shards
 
     file = pl.scan_parquet(folder / "data" / "train" / "0.parquet")
-    events = file.with_columns(pl.col("code").cast(pl.Categorical())).collect()
+    file = file.with_columns(pl.col("code").cast(pl.Categorical()))
     rows = pl.read_parquet(folder / "labels" / "train" / "0.parquet")
     # The same work: two aggregations of what has no time, six in windows.
     for kind, windows, names in (("static", [], STATIC), ("timed", WINDOWS, TIMED)):
-        matrix = featurise(events, rows, windows, names, keep_events=False)
+        matrix = featurise_shards(_parts(file, rows), windows, names)
         sp.save_npz(folder / f"{kind}.npz", matrix.values, compressed=False)
         (folder / f"{kind}.json").write_text(json.dumps(matrix.columns), "utf-8")
+
+
+def _parts(events: pl.LazyFrame, rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield events and rows of an eighth of the subjects at a time."""
+    subjects = rows["subject_id"].unique().sort()
+    for part in np.array_split(subjects.to_numpy(), PARTS):
+        own = pl.col("subject_id").is_between(int(part[0]), int(part[-1]))
+        yield events.filter(own).collect(), rows.filter(own)
 
 
 # --- the comparison -----------------------------------------------------------------------------

@@ -229,7 +229,8 @@ def _room(layers: Sequence[Layer], cells: int) -> tuple[Floats, Places]:
 def _spread(piece: Piece, number: Places, start: Ints, data: Floats, places: Places) -> None:
     """Write a piece's cells to where its rows start, the last rows first.
 
-    So a piece may be spread within its own arrays: no row starts before where it was.
+    So a piece may be spread within its own arrays: no row starts before where it was. Else its
+    arrays are given up, so that no cell is held twice for long.
     """
     ends = np.cumsum(piece.counts)
     high = piece.rows.size
@@ -241,6 +242,9 @@ def _spread(piece: Piece, number: Places, start: Ints, data: Floats, places: Pla
         own, column = piece.data[first:until].copy(), number[piece.places[first:until]]
         data[at], places[at] = own, column
         high = low
+    if piece.data is not data:
+        piece.data.resize(0, refcheck=False)
+        piece.places.resize(0, refcheck=False)
 
 
 def _numbers(layer: Layer, first: int) -> tuple[list[Places], list[Column]]:
