@@ -40,13 +40,14 @@ def labelled(n: int, shift: float, slope: float, seed: int = 0) -> tuple[Any, An
 
 
 def test_the_intercept_is_the_factor_of_the_hazard() -> None:
-    """Twice the events give the logarithm of two; the other cause, predicted well, stays."""
-    y, curves = made(4000, 2.0)
-    found = recalibrate_incidence(y, curves, TIMES, "intercept", anchor=5.0)
-    one, other = (curve.coefficients["intercept"] for curve in found.curves)
-    assert one.low < np.log(2) < one.high
-    assert other.low < 0 < other.high
-    assert one.value == pytest.approx(np.log(2), abs=0.08)
+    """Twice the events give the logarithm of two, as often in its interval as the level says."""
+    covered = []
+    for seed in range(40):
+        y, curves = made(1000, 2.0, seed=seed)
+        found = recalibrate_incidence(y, curves, TIMES, "intercept", anchor=5.0)
+        one, other = (curve.coefficients["intercept"] for curve in found.curves)
+        covered += [one.low < np.log(2) < one.high, other.low < 0 < other.high]
+    assert 0.88 <= np.mean(covered) <= 1
 
 
 def test_the_slope_is_found() -> None:

@@ -157,6 +157,7 @@ def _speak(
         )
         for h, horizon in enumerate(horizons)
         for c, cause in enumerate(causes)
+        if _known(fitted, c + 1)
     )
     usual = {one["code"]: one["share"] for one in run.results["variables"]}
     return Prognosis(
@@ -184,6 +185,11 @@ def variables_of(run: SavedRun, part: FeatureMatrix) -> list[Variable]:
                 Variable(one["name"], one["code"], tuple(columns.values()), levels, one["unit"])
             )
     return found
+
+
+def _known(fitted: FittedModel, cause: int) -> bool:
+    """Tell whether anyone that the model learned from had the cause; else it cannot speak of it."""
+    return isinstance(fitted.model, Risk) or cause in fitted.model.causes
 
 
 def _effects(fitted: FittedModel, part: FeatureMatrix, days: float, cause: int) -> Floats:

@@ -86,7 +86,7 @@ def scope(teller: Teller) -> str | None:
 def population(teller: Teller) -> str | None:
     """Tell whom it is for: whom the study covers, and its question."""
     return (
-        f"{teller.quote('/people').capitalize()}. {scope(teller) or ''} {question(teller)}".strip()
+        f"For {teller.quote('/people')}. {scope(teller) or ''} {question(teller)}".strip()
     )
 
 
@@ -288,8 +288,7 @@ def overfitting(teller: Teller) -> str | None:
 
 def validation(teller: Teller) -> str | None:
     """Tell on whom it was judged."""
-    text = teller.quote("/model/validation")
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"Judged so: {teller.quote('/model/validation')}."
 
 
 def prediction_means(teller: Teller) -> str | None:
