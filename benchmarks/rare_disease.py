@@ -312,7 +312,8 @@ class Plain:
         for term in case.observed:
             family = table.places(self.ontology.ancestors_of(term))
             ratio = table.strength[family] / table.background[family][:, None]
-            whole += np.log(np.maximum(ratio[-1], 0.5 * ratio.max(axis=0)))
+            # A disease left without any annotation shares not even the root.
+            whole += np.log(np.maximum(ratio[-1], 0.5 * ratio.max(axis=0)) + 1e-6)
         return whole
 
 

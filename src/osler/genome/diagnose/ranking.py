@@ -317,8 +317,3 @@ def _resolved(
 
 def _count(notes: dict[str, int], what: str) -> None:
     notes[what] = notes.get(what, 0) + 1
-
-
-def rows_left_out(engine: Engine, packet: Phenopacket) -> Places:
-    """Return the rows of the annotations that a packet's own publications have a part in."""
-    return engine.annotations.rows_of(packet.publications)
