@@ -256,7 +256,7 @@ def _child(folder: Path) -> None:
 
 
 def _parts(events: pl.LazyFrame, rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Yield events and rows of an eighth of the subjects at a time."""
+    """Yield events and rows of a fourth of the subjects at a time."""
     subjects = rows["subject_id"].unique().sort()
     for part in np.array_split(subjects.to_numpy(), PARTS):
         own = pl.col("subject_id").is_between(int(part[0]), int(part[-1]))
@@ -278,17 +278,18 @@ def _compared(folder: Path) -> list[dict[str, Any]]:
     for name, peer in PEER_NAMES.items():
         static = peer.startswith("static")
         kind = "static" if static else "timed"
-        cells = differ = unequal = 0
+        cells = compared = differ = unequal = 0
         for window in ["static"] if static else WINDOWS:
             codes, theirs = _of_peer(folder, "none" if static else window, peer)
             places = [place[kind].get(f"{one}|{window}|{name}", -1) for one in codes]
             ours = _columns(made[kind], places)
             both = ours * (theirs != 0) if name in WHERE_STORED else ours
-            cells += both.nnz
+            cells += ours.nnz
+            compared += both.nnz
             differ += _unequal(both, theirs)
             if not static:
                 unequal += _unequal(ours, _as_matrix(plain[window], name, codes, ours.shape[0]))
-        row = {"what": f"{name} beside {peer}: cells", "osler": cells, "differ": differ}
+        row = {"what": f"{name} beside {peer}: cells", "osler": compared, "differ": differ}
         table.append({**row, "bound": "other definition" if name in OTHERWISE else 0})
         if not static:
             what = f"{name} beside a plain group-by"
