@@ -349,3 +349,20 @@ def test_a_card_that_nobody_asks_for_is_a_fault() -> None:
     """An unknown key under `card:` is told with the one that was meant."""
     with pytest.raises(InputError, match="did you mean funding"):
         Study.parse(BINARY + "card: {fundng: Nobody.}\n")
+
+
+def test_race_is_audited_and_read_only_with_a_reason(
+    here: workflows.Opening, tmp_path: Path
+) -> None:
+    """Its groups are judged; its columns are the model's only where the study says why."""
+    text = TIMED.replace(', exclude: ["RACE//*"]', "")
+    results = read(learned(here, text, tmp_path))
+    assert any("race" in row["group"] for row in results["groups"])
+    assert not any(one["code"].startswith("RACE") for one in results["variables"])
+    fairness = {table["variable"] for table in results["fairness"]}
+    assert fairness == {"sex", "race"}
+    (tmp_path / "why").mkdir()
+    why = text.replace("aggregations:", "race_and_ethnicity: It was measured., aggregations:")
+    results = read(learned(here, why, tmp_path / "why"))
+    assert any(one["code"].startswith("RACE") for one in results["variables"])
+    assert any("It was measured." in line for line in results["warnings"])

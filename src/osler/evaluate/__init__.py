@@ -15,6 +15,7 @@ from osler.evaluate.by_group import GroupRow, GroupTable, groups
 from osler.evaluate.calibration_bins import CalibrationBin, CalibrationTable, calibration_table
 from osler.evaluate.comparison import compare
 from osler.evaluate.curves import IncidenceCurve, incidence
+from osler.evaluate.fairness import FairnessGroup, FairnessTable, Mitigation, fairness
 from osler.evaluate.labels import binary
 from osler.evaluate.leaks import LeakageCheck, leakage
 from osler.evaluate.limits import DEFAULT_LIMITS, Gate, check_limits, gates
@@ -30,11 +31,14 @@ __all__ = [
     "CalibrationBin",
     "CalibrationTable",
     "ColumnDifference",
+    "FairnessGroup",
+    "FairnessTable",
     "Gate",
     "GroupRow",
     "GroupTable",
     "IncidenceCurve",
     "LeakageCheck",
+    "Mitigation",
     "NetBenefitRow",
     "Placing",
     "Recalibration",
@@ -48,6 +52,7 @@ __all__ = [
     "compare",
     "compare_at_burden",
     "competing",
+    "fairness",
     "fire",
     "gates",
     "groups",

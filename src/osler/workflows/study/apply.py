@@ -31,7 +31,7 @@ from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.judging import SELECTED, Judge, observed_incidence, unformed
 from osler.workflows.study.question import Study
 from osler.workflows.study.results import cohort_section, outcome_codes, variables_section
-from osler.workflows.study.run import grid_of, outcomes_of
+from osler.workflows.study.run import grid_of, outcomes_of, said_of_race
 from osler.workflows.study.saved import (
     FINAL,
     MODEL,
@@ -212,7 +212,7 @@ def apply_study(
     vault = opening.open()
     study = saved.study
     derived = warnings_of(vault.derivations(), study.features.derived)
-    study = replace(study, warnings=(*study.warnings, *derived))
+    study = replace(study, warnings=(*study.warnings, *derived, *said_of_race(study)))
     with vault.act("study apply", {"study": study.digest, "run": saved.digest}) as act:
         _check_outcome(vault, study)
         material = gather(vault, act, study, opening, engine=engine)
@@ -444,6 +444,7 @@ def _results(applied: _Applied, study: Study) -> dict[str, Any]:
         "comparisons": [],
         "groups": groups,
         "group_note": group_note,
+        "fairness": judge.fairness(applied.final, material),
         "sites": [],
         "calibration": judge.calibration(applied.final),
         "net_benefit": judge.net_benefit(applied.final),

@@ -85,9 +85,7 @@ def scope(teller: Teller) -> str | None:
 
 def population(teller: Teller) -> str | None:
     """Tell whom it is for: whom the study covers, and its question."""
-    return (
-        f"For {teller.quote('/people')}. {scope(teller) or ''} {question(teller)}".strip()
-    )
+    return f"For {teller.quote('/people')}. {scope(teller) or ''} {question(teller)}".strip()
 
 
 # Output and outcome.

@@ -18,6 +18,7 @@ from osler.features import FeatureMatrix, Hierarchy, featurise
 from osler.model import BIRTH
 from osler.vault import Act, Vault
 from osler.workflows.opening import Opening
+from osler.workflows.study.demographics import audited
 from osler.workflows.study.question import GroupDefinition, Study
 
 UNKNOWN = "unknown"
@@ -139,7 +140,7 @@ def matrix_of(
     plan = study.features
     # A birth is the age, and says nothing more by having been recorded.
     apart = [BIRTH] if study.split.site is None else [BIRTH, f"{study.split.site}//*"]
-    return featurise(
+    matrix = featurise(
         events,
         rows.select("subject_id", "prediction_time"),
         windows=list(plan.windows),
@@ -151,6 +152,15 @@ def matrix_of(
         roll_up=plan.hierarchy,
         keep_events=keep_events,
     )
+    return matrix if plan.race_and_ethnicity else without_race(matrix)
+
+
+def without_race(matrix: FeatureMatrix) -> FeatureMatrix:
+    """Return the matrix without the columns of race and ethnicity, which are only audited."""
+    dropped = {one for codes in audited({c.code for c in matrix.columns}).values() for one in codes}
+    if not dropped:
+        return matrix
+    return matrix.select([str(one) for one in matrix.columns if one.code not in dropped])
 
 
 def groups_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:

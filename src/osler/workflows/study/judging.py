@@ -164,6 +164,33 @@ class Judge:
         )
         return [row.to_json() for row in found.rows], found.note
 
+    def fairness(self, incidence: Floats, material: Material) -> list[dict[str, Any]]:
+        """Return who is flagged and missed in each group, each threshold, middle horizon."""
+        timed = self.outcomes.entry_days is not None
+        middle = len(self.at) // 2
+        told = []
+        for group in self.plan.groups:
+            if any(name in unformed(material) for name in group):
+                continue
+            parts = [material.groups[name].to_numpy()[self.rows] for name in group]
+            labels = [", ".join(str(one) for one in levels) for levels in zip(*parts, strict=True)]
+            for threshold in self.plan.thresholds:
+                try:
+                    table = evaluate.fairness(
+                        self.y,
+                        incidence[self.rows, 0, self.at[middle]],
+                        labels,
+                        self.horizons[middle].days if timed else None,
+                        threshold=threshold,
+                        variable=", ".join(group),
+                        cause=1 if timed and len(self.outcomes.causes) > 1 else None,
+                        **self.common,
+                    )
+                except NotEstimable:
+                    continue
+                told.append({"horizon": self.horizons[middle].label, **table.to_json()})
+        return told
+
     def sites(self, incidence: Floats, site: NDArray[Any]) -> list[dict[str, Any]]:
         """Return the metrics in each centre by models that never saw it."""
         told = []

@@ -60,6 +60,8 @@ class FeaturePlan:
         Columns seen in fewer training subjects are left out.
     derived
         Subjects of knowledge whose derived results count as events; else none does.
+    race_and_ethnicity
+        Why the model may read them; empty: it may not, and they are only audited.
     text
         Whether short text values are read as answers.
     roll_up
@@ -77,6 +79,7 @@ class FeaturePlan:
     age: bool = True
     min_subjects: int = 10
     derived: tuple[str, ...] = ()
+    race_and_ethnicity: str = ""
     text: bool = True
     roll_up: bool = False
     rare: str = "drop"
@@ -393,6 +396,7 @@ def _features(section: Section) -> FeaturePlan:
         rare=rare,
         min_subjects=int(section.number("min_subjects", default=10, low=1, high=1e9, whole=True)),
         derived=tuple(dict.fromkeys(derived)),
+        race_and_ethnicity=section.text("race_and_ethnicity", default=""),
     )
     section.finish()
     return plan

@@ -71,6 +71,7 @@ def assemble(
         ],
         "groups": groups,
         "group_note": group_note,
+        "fairness": judge.fairness(fitted.incidence, material),
         "sites": site_section(study, material, outcomes, fitted, judge, seed),
         "calibration": judge.calibration(fitted.incidence),
         "net_benefit": judge.net_benefit(fitted.incidence),

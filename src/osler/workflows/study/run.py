@@ -82,7 +82,8 @@ def run_study(
     check_replaceable(out, RESULTS)
     vault = opening.open()
     derived = warnings_of(vault.derivations(), study.features.derived)
-    study = with_hierarchy(replace(study, warnings=(*study.warnings, *derived)), vault)
+    warned = (*study.warnings, *derived, *said_of_race(study))
+    study = with_hierarchy(replace(study, warnings=warned), vault)
     with vault.act("study run", {"study": study.digest}) as act:
         material = gather(vault, act, study, opening, engine=engine)
         descriptions = described(vault)
@@ -110,6 +111,12 @@ def run_study(
         subjects = material.cohort.rows["subject_id"].unique().to_list()
         vault.register_export("study run", digest_of(results), subjects, where=str(out))
     return results
+
+
+def said_of_race(study: Study) -> tuple[str, ...]:
+    """Return what every report must say where a model may read race or ethnicity."""
+    why = study.features.race_and_ethnicity
+    return (f"The model may read race and ethnicity. The study says why: {why}",) if why else ()
 
 
 def outcomes_of(cohort: Cohort, study: Study) -> Outcomes:
