@@ -216,6 +216,11 @@ def test_who_is_out_of_the_domain_gets_no_number(run: Path, make: Make) -> None:
     assert results["transport"]["domain"]["number_beyond_ends"] > 0
     assert "osler, nobody left out" in results["metrics"]
     assert any("abstains" in line for line in results["warnings"])
+    one = outside["subject_id"][0]
+    workflows.report_patient(other, one, runs=[run], out=run.parent / "page")
+    found = read(run.parent / "page", "report.json")["findings"]
+    assert [(finding["status"], finding["value"]) for finding in found] == [("abstained", None)]
+    assert "domain" in found[0]["caveats"][0]
 
 
 def test_a_vault_altogether_out_of_the_domain_is_told(run: Path, make: Make) -> None:

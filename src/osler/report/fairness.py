@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from osler.report.names import horizon_names, words
-from osler.report.numbers import as_dict, decimal, dicts, estimate, finite, maybe, plain, whole
+from osler.report.numbers import (
+    UNKNOWN,
+    as_dict,
+    decimal,
+    dicts,
+    estimate,
+    finite,
+    maybe,
+    plain,
+    whole,
+)
 
 Json = Mapping[str, Any]
 
@@ -16,6 +26,14 @@ DIFFERENCES = {
     "false_positive_rate": "flagged, of those without it",
     "equalised_odds": "equalised odds",
 }
+COLUMNS = (
+    ("selection_rate", 100, 1),
+    ("true_positive_rate", 100, 1),
+    ("false_positive_rate", 100, 1),
+    ("calibration_in_the_large", 100, 1),
+    ("missed_per_1000", 1, 0),
+    ("false_alarms_per_1000", 1, 0),
+)
 
 
 def fairness(results: Json) -> list[dict[str, Any]]:
@@ -34,8 +52,9 @@ def _table(table: Json, horizons: Mapping[str, str]) -> dict[str, Any]:
     horizon = str(table.get("horizon") or "")
     when = f" within {horizons.get(horizon) or horizon}" if horizon else ""
     threshold = decimal(100 * (finite(table.get("threshold")) or 0.0), 0)
+    variable = _small(words(table.get("variable")))
     return {
-        "heading": f"By {words(table.get('variable'))}, acting from {threshold} in 100{when}",
+        "heading": f"By {variable}, acting from {threshold} in 100{when}",
         "groups": [_group(row) for row in dicts(table.get("groups"))],
         "differences": [
             (name, _points(one))
@@ -61,15 +80,25 @@ def _group(row: Json) -> dict[str, Any]:
         "level": plain(row.get("level")),
         "n": whole(row["n"]) if finite(row.get("n")) is not None else plain(row.get("n")),
         "suppressed": bool(row.get("suppressed")),
-        "cells": [
-            _points(metrics.get("selection_rate")),
-            _points(metrics.get("true_positive_rate")),
-            _points(metrics.get("false_positive_rate")),
-            _points(metrics.get("calibration_in_the_large")),
-            estimate(metrics.get("missed_per_1000"), 0),
-            estimate(metrics.get("false_alarms_per_1000"), 0),
-        ],
+        "cells": [_cell(metrics.get(name), factor, places) for name, factor, places in COLUMNS],
     }
+
+
+def _cell(entry: Any, factor: float, places: int) -> tuple[str, str]:
+    """Return a value, and its interval apart."""
+    content = as_dict(entry)
+    value, low, high = (finite(content.get(key)) for key in ("value", "low", "high"))
+    if value is None:
+        return UNKNOWN, ""
+    told = decimal(factor * value, places)
+    if low is None or high is None:
+        return told, ""
+    return told, f"{decimal(factor * low, places)} to {decimal(factor * high, places)}"
+
+
+def _small(name: str) -> str:
+    """Return words as they stand within a sentence; initials keep their size."""
+    return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
 def _points(entry: Any) -> str:

@@ -15,6 +15,7 @@ from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Re
 from osler.predict import Risk, TimeToEvent
 from osler.report.numbers import out_of_100, people_of_100
 from osler.workflows.patient.reasons import missing_for, reasons_for
+from osler.workflows.study.domain import cells_of
 from osler.workflows.study.fitting import predict, predict_interval
 from osler.workflows.study.gather import groups_of, matrix_of
 from osler.workflows.study.saved import FittedModel, SavedRun
@@ -23,6 +24,10 @@ from osler.workflows.study.wording import Variable, in_words
 LEVEL = 0.95
 CURVE_POINTS = 61
 WORSE_BY = 0.02
+OUTSIDE = (
+    "This patient is out of the model's domain: the measurements are unlike those of everyone that "
+    "the model learned from, so it abstains."
+)
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +96,15 @@ def prognosis(
     if refusal:
         return Prognosis(findings=(_abstained(run, refusal, provenance),))
     fitted, fold = run.model_for(subject_id, vault_id)
+    if fold is None and outside_domain(run, fitted, patient.matrix):
+        return Prognosis(findings=(_abstained(run, [OUTSIDE], provenance),))
     return _speak(run, patient, fitted, fold, provenance)
+
+
+def outside_domain(run: SavedRun, fitted: FittedModel, matrix: FeatureMatrix) -> bool:
+    """Tell whether a new patient is unlike everyone that the run's model learned from."""
+    domain = run.domain()
+    return domain is not None and not domain.place(cells_of(fitted.of(matrix))).inside.all()
 
 
 def refusals(run: SavedRun, groups: dict[str, str]) -> list[str]:
@@ -101,7 +114,7 @@ def refusals(run: SavedRun, groups: dict[str, str]) -> list[str]:
         group = gate.get("group")
         concerned = not group or all(groups.get(name) == level for name, level in group.items())
         if not gate["passed"] and concerned:
-            failed.append(gate["why"])
+            failed.append(f"The model failed a limit that the study sets: {gate['why']}")
     return failed
 
 
@@ -123,7 +136,7 @@ def _abstained(run: SavedRun, failed: list[str], provenance: Provenance) -> Find
         interval=None,
         reasons=(),
         evidence=(),
-        caveats=tuple(f"The model failed a limit that the study sets: {why}" for why in failed),
+        caveats=tuple(failed),
         status="abstained",
         provenance=provenance,
     )
