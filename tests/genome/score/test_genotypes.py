@@ -13,6 +13,7 @@ from osler.genome.score import Options, score
 from osler.genome.score.matcher import LATER_RECORD, REPEATED
 from osler.genome.score.scoring import BUILD_GIVEN, BUILD_UNKNOWN, NO_END_MARKER
 from osler.genome.score.vcf import NO_GENOTYPES, NOT_PASSED, Vcf
+from osler.sources.vcf import Stored
 
 from .conftest import END_MARKER, WriteVcf, WriteWeights, blocked, vcf_text
 
@@ -36,7 +37,7 @@ def test_the_build_is_read_from_the_header(
     write_vcf: WriteVcf, about: str, build: str | None
 ) -> None:
     """Lengths of chromosomes go before words; what contradicts itself tells nothing."""
-    assert Vcf(write_vcf([], about=about), dosage=True).header.build == build
+    assert Vcf(Stored.file(write_vcf([], about=about)), dosage=True).header.build == build
 
 
 def test_another_build_is_refused_with_the_remedy(
@@ -155,7 +156,7 @@ def test_a_file_that_is_no_sound_vcf_is_refused(
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, write_weights: WriteWeights) -> None:
     """A wrong name is the user's fault."""
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="not there"):
         score(tmp_path / "none.vcf.gz", [write_weights(ROWS)])
 
 

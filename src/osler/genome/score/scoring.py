@@ -18,10 +18,10 @@ from osler.genome.score.matcher import Matcher
 from osler.genome.score.matching import ABSENT, Rules, Tally
 from osler.genome.score.options import Options, ReferenceFiles
 from osler.genome.score.result import ScoreOutcome, ScoreResult, Standing
-from osler.genome.score.text import Source, first_bytes
 from osler.genome.score.totals import Sums, Totals
 from osler.genome.score.vcf import Answerer, Header, Vcf
 from osler.genome.score.weights import ScoringFile, read_weights
+from osler.sources.vcf.text import Stored
 
 if TYPE_CHECKING:
     from osler.genome.score.loadings import Loadings
@@ -38,6 +38,7 @@ FEW_LOADINGS = "of the loadings were found in the genotypes; projected component
 LEAST_LOADINGS = 0.9
 
 Floats = NDArray[np.float64]
+Source = Path | Stored
 
 
 def score(
@@ -169,21 +170,17 @@ def open_genotypes(source: Source, options: Options) -> Genotypes:
     InputError
         If the file is not there or its header cannot be read.
     """
-    dosage = options.dosage == "auto"
-    if not isinstance(source, Path):
-        return Vcf(source, dosage=dosage)
-    if source.exists() and not source.is_file():
-        # A pipe could be read once only, and how it begins decides how it is read.
-        raise InputError(Fault(str(source), "a folder, pipe or device", "a plain file"))
-    if source.suffix == ".pgen":
+    stored = source if isinstance(source, Stored) else Stored.file(source)
+    if stored.path is not None and stored.path.suffix == ".pgen":
         from osler.genome.score.pgen import Pgen
 
-        return Pgen(source)
-    if first_bytes(source, len(BCF)) == BCF:
+        return Pgen(stored.path)
+    dosage = options.dosage == "auto"
+    if stored.path is not None and stored.first_unpacked(len(BCF)) == BCF:
         from osler.genome.score.bcf import Bcf
 
-        return Bcf(source, dosage=dosage)
-    return Vcf(source, dosage=dosage)
+        return Bcf(stored.path, dosage=dosage)
+    return Vcf(stored, dosage=dosage)
 
 
 def _references(

@@ -12,9 +12,9 @@ from osler.errors import Fault, InputError
 from osler.genome.score import naming
 from osler.genome.score.calls import HardCalls, from_columns, regular, tidy
 from osler.genome.score.matching import Site
-from osler.genome.score.text import Line, Source, Text
 from osler.genome.score.totals import Term, Totals, Waiting
 from osler.genome.score.weights import ADDITIVE
+from osler.sources.vcf.text import Lines, LineSpan, Stored
 
 FIXED = 9
 _CARRIAGE_RETURN = 13
@@ -91,18 +91,18 @@ class Vcf:
         What was doubtful, by kind.
     """
 
-    def __init__(self, source: Source, *, dosage: bool) -> None:
+    def __init__(self, stored: Stored, *, dosage: bool) -> None:
         self.dosage = dosage
-        self.text = Text(source)
-        self.where = self.text.where
+        self.text = Lines(stored, digested=True)
+        self.where = stored.where
         self.told: Counter[str] = Counter()
         self.line = 0
-        self.lines = self.text.lines()
+        self.lines = self.text.spans()
         self.header = self.read_header()
 
     def digest(self) -> str:
         """Return the SHA-256 of the file, once all of it was read."""
-        return self.text.digest.hexdigest()
+        return "" if self.text.digest is None else self.text.digest.hexdigest()
 
     def read_header(self) -> Header:
         """Read up to the line of column names.
@@ -153,7 +153,7 @@ class Vcf:
             self.answer(totals, answerer, at, group)
         self.add_odd(totals, totals.flush())
 
-    def asked(self, answerer: Answerer) -> Iterator[tuple[Line, Place, bool]]:
+    def asked(self, answerer: Answerer) -> Iterator[tuple[LineSpan, Place, bool]]:
         """Yield the lines of positions that a score asks for.
 
         Yields
