@@ -19,6 +19,8 @@ from osler.testing import PatientBuilder, cohort, patient
 from osler.vault import Key, Vault
 from osler.workflows.study.card_xml import leaves, namespace
 from osler.workflows.study.question import Study
+from osler.workflows.study.saved import SavedRun
+from osler.workflows.writing import folder_digests
 
 pytestmark = pytest.mark.slow
 
@@ -371,3 +373,16 @@ def test_race_is_audited_and_read_only_with_a_reason(
     results = read(learned(here, why, tmp_path / "why"))
     assert any(one["code"].startswith("RACE") for one in results["variables"])
     assert any("It was measured." in line for line in results["warnings"])
+
+
+def test_results_of_a_later_osler_are_told(run: Path, tmp_path: Path) -> None:
+    """The version of the results is checked also where the list of digests is of this osler."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    results = {**read(copy), "format_version": 99}
+    (copy / "results.json").write_text(json.dumps(results), "utf-8")
+    digests = read(copy, "digests.json")
+    digests["sha256"]["results.json"] = folder_digests(copy)["results.json"]
+    (copy / "digests.json").write_text(json.dumps(digests), "utf-8")
+    with pytest.raises(InputError, match="update osler"):
+        SavedRun.load(copy)

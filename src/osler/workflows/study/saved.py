@@ -185,9 +185,11 @@ def _digests(path: Path) -> dict[str, str]:
     try:
         listed = json.loads((path / DIGESTS).read_text("utf-8"))
         version, digests = listed["format_version"], dict(listed["sha256"])
-        _check_version(path, version)
+        newer = version > FORMAT_VERSION
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{path / DIGESTS} is not the list of digests that was saved") from error
+    if newer:
+        _check_version(path, version)
     if not {RESULTS, PREDICTIONS, STUDY, f"{MODEL}/{FINAL}/columns.json"} <= set(digests):
         raise Damaged(f"{path / DIGESTS} lists no results, predictions, study or model")
     return digests
@@ -195,7 +197,7 @@ def _digests(path: Path) -> dict[str, str]:
 
 def _check_version(where: Path, version: Any) -> None:
     """Refuse what a newer osler has written."""
-    if version is None or version > FORMAT_VERSION:
+    if not isinstance(version, int) or version > FORMAT_VERSION:
         raise InputError(
             Fault(str(where), f"format {version}", f"at most {FORMAT_VERSION}", "update osler")
         )
