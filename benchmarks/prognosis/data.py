@@ -28,10 +28,6 @@ SUPPORT_COLUMNS = (
     "num_age", "fac_sex", "num_num_co", "fac_diabetes", "fac_dementia", "fac_ca", "num_meanbp",
     "num_hrt", "num_resp", "num_temp", "num_wblc", "num_sod", "num_crea",
 )  # fmt: skip
-# Other models' predictions, what was decided or seen later, race, and a column that is there twice.
-SUPPORT_NOT = (
-    "num_sps", "num_surv2m", "num_surv6m", "fac_dnr", "fac_sfdm2", "fac_race", "fac_num_co",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,15 +84,17 @@ def survset() -> Path:
     return folder
 
 
-def _from_survset(name: str, label: str, keep: Any = None, drop: tuple[str, ...] = ()) -> Task:
+def _from_survset(
+    name: str, label: str, keep: tuple[str, ...] = (), drop: tuple[str, ...] = ()
+) -> Task:
     data = pl.read_parquet(survset() / f"{name}.parquet")
     X = data.drop("time", "event", *drop)
-    X = X.select(keep) if keep else X
+    X = X.select(list(keep)) if keep else X
     return Task.of(label, f"SurvSet `{name}`", X, data["time"], data["event"])
 
 
 def main_tasks() -> list[Task]:
-    """Return METABRIC, GBSG, FLCHAIN and SUPPORT (with few and with all columns)."""
+    """Return METABRIC (where its data are), GBSG, FLCHAIN and SUPPORT."""
     from benchmarks.metabric import women
 
     tasks = []
@@ -111,8 +109,7 @@ def main_tasks() -> list[Task]:
         *tasks,
         _from_survset("GBSG2", "GBSG"),
         _from_survset("flchain", "FLCHAIN", drop=after_death),
-        _from_survset("support2", "SUPPORT", keep=list(SUPPORT_COLUMNS)),
-        _from_survset("support2", "SUPPORT, all columns of day 3", drop=SUPPORT_NOT),
+        _from_survset("support2", "SUPPORT", keep=SUPPORT_COLUMNS),
     ]
 
 
