@@ -60,6 +60,7 @@ class Answers:
         self.outside = by_gene(outside, self.phenotypes, asked)
         self.taken = tuple(taken)
         self._genes: dict[GeneCall, GeneResult] = {}
+        self._tables_of: dict[str, tuple[tuple[str, str], ...]] = {}
         self._warfarin: dict[tuple[Any, ...], Advice] = {}
 
     def genes(self, defined: Iterable[str]) -> list[str]:
@@ -218,11 +219,12 @@ class Answers:
         )
 
     def _tables(self, gene: str) -> tuple[tuple[str, str], ...]:
-        names = set(self.release.names(f"alleles/{gene}"))
-        found = [f"alleles/{gene}"] if f"alleles/{gene}" in names else []
-        listed = [(name, self.release.table(name).date) for name in found]
-        source = self.phenotypes.source(gene)
-        return tuple(listed) if source is None else (*listed, source)
+        if gene not in self._tables_of:
+            own = [one for one in self.release.tables if one.name == f"alleles/{gene}"]
+            source = self.phenotypes.source(gene)
+            listed = [(one.name, one.date) for one in own] + ([source] if source else [])
+            self._tables_of[gene] = tuple(listed)
+        return self._tables_of[gene]
 
 
 def parted(advice: Iterable[Advice]) -> tuple[tuple[DrugAdvice, ...], tuple[NotAdvised, ...]]:

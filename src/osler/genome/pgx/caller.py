@@ -11,6 +11,9 @@ from osler.genome.pgx.matching import Kept
 from osler.genome.pgx.nouns import GeneCall
 from osler.genome.pgx.rules import UNDOCUMENTED_IS_REFERENCE, Seen, rule_for
 
+MOST_KEPT = 4096
+"""Sets of missing positions that a gene's definition is kept for; a cohort has many more."""
+
 
 class GeneCaller:
     """A gene's definition with the rule that it is called by.
@@ -28,12 +31,21 @@ class GeneCaller:
         self.function = function
         self.rule = rule_for(definition.gene)()
         self.sizes = tuple(len(one.alleles) for one in definition.all_positions)
+        self.every = (1 << len(definition.positions)) - 1
         self._kept: dict[int, Kept] = {}
 
     def call(self, column: Column) -> GeneCall:
         """Return the call of one sample's genotypes."""
         seen = self.seen(column)
         return self.rule.refusal(seen) or self.rule.answer(seen)
+
+    def call_with(self, column: Column, index: int, first: int, second: int) -> GeneCall:
+        """Return the call with a genotype at a position that has none."""
+        before = self._kept_of(column.missing & self.every)
+        missing = before.missing & ~(1 << index)
+        if missing not in self._kept:
+            self._kept[missing] = before.with_position(index)
+        return self.call(column.with_genotype(index, first, second))
 
     def unread(self) -> GeneCall:
         """Return the call of a sample without any genotype."""
@@ -44,9 +56,7 @@ class GeneCaller:
         whole = column
         if self.definition.extra:
             column = column.before(len(self.definition.positions))
-        kept = self._kept.get(column.missing)
-        if kept is None:
-            kept = self._kept[column.missing] = Kept(self.definition, column.missing)
+        kept = self._kept_of(column.missing)
         found = [
             one.place
             for one in column.sites
@@ -56,3 +66,10 @@ class GeneCaller:
             column = column.documented(self.sizes)
         places = tuple(sorted({self.definition.positions[one].position for one in found}))
         return Seen(self.definition, column, kept, places, self.function, whole)
+
+    def _kept_of(self, missing: int) -> Kept:
+        if len(self._kept) > MOST_KEPT:
+            self._kept.clear()
+        if missing not in self._kept:
+            self._kept[missing] = Kept(self.definition, missing)
+        return self._kept[missing]

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from osler import knowledge
@@ -320,6 +320,7 @@ def _as_bits(places: Iterable[int]) -> int:
 DIGITS = re.compile(r"(\d+)")
 
 
+@lru_cache(maxsize=1 << 14)
 def natural(name: str) -> tuple[tuple[bool, int, str], ...]:
     """Return a key that sorts `*2` before `*10`.
 

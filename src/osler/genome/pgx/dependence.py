@@ -38,7 +38,7 @@ class Dependences:
         self._acts: dict[int, tuple[GeneCall, tuple[Settling, ...]]] = {}
         self._settled: dict[tuple[int, Known], tuple[GeneResult, GeneResult]] = {}
         self._partners: dict[str, tuple[str, ...]] = {}
-        self._meanings: dict[tuple[str, tuple[Diplotype, ...]], GeneResult] = {}
+        self._meanings: dict[tuple[str, tuple[tuple[str, str | None], ...]], GeneResult] = {}
         self._drugs: dict[tuple[str, frozenset[LookedUp], Known], tuple[str, ...]] = {}
 
     def settled(
@@ -108,9 +108,10 @@ class Dependences:
 
     def _meaning(self, call: GeneCall) -> GeneResult:
         """Return what the pairs of a call mean, whatever else is known of it."""
-        pairs = call.advised or call.diplotypes
-        key = (call.gene, pairs)
+        named = tuple((one.first, one.second) for one in call.advised or call.diplotypes)
+        key = (call.gene, named)
         if key not in self._meanings:
+            pairs = tuple(Diplotype(first, second) for first, second in named)
             bare = GeneCall(call.gene, "called" if pairs else call.status, pairs)
             self._meanings[key] = self.answers.gene(call.gene, bare)
         return self._meanings[key]

@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from operator import or_
 
 from osler.genome.pgx.columns import UNPHASED, Column, Site, units
 from osler.genome.pgx.definitions import GeneDefinition, in_order
@@ -38,17 +40,43 @@ class Kept:
     """
 
     def __init__(self, definition: GeneDefinition, missing: int) -> None:
+        touched = freed = 0
+        for index in bits(missing):
+            touched |= definition.touched[index]
+            freed |= definition.needing[index]
+        live = (1 << len(definition.alleles)) - 1
+        for row in bits(touched):
+            if not definition.filled[row] & ~missing:
+                live &= ~(1 << row)
+        self._set(definition, missing, live, freed)
+
+    def _set(self, definition: GeneDefinition, missing: int, live: int, freed: int) -> None:
         self.definition = definition
         self.missing = missing
         self.some = missing.bit_count() < len(definition.positions)
-        touched = self.freed = 0
-        for index in bits(missing):
-            touched |= definition.touched[index]
-            self.freed |= definition.needing[index]
-        self.live = (1 << len(definition.alleles)) - 1
-        for row in bits(touched):
-            if not definition.filled[row] & ~missing:
-                self.live &= ~(1 << row)
+        self.live = live
+        self.freed = freed
+        self._last: tuple[Column, list[Found]] | None = None
+
+    def with_position(self, index: int) -> Kept:
+        """Return the same with one dropped position kept; faster than from the definition."""
+        kept = Kept.__new__(Kept)
+        live = self.live | self.definition.touched[index]
+        kept._set(self.definition, self.missing & ~(1 << index), live, self._freed_without[index])
+        if live == self.live:
+            kept.gone = self.gone
+        return kept
+
+    @cached_property
+    def _freed_without(self) -> dict[int, int]:
+        """For each dropped position the rows that need something at any of the others, as bits."""
+        needing, dropped = self.definition.needing, list(bits(self.missing))
+        after = list(accumulate((needing[one] for one in reversed(dropped)), or_, initial=0))
+        before = accumulate((needing[one] for one in dropped), or_, initial=0)
+        return {
+            one: left | right
+            for one, left, right in zip(dropped, before, reversed(after[:-1]), strict=False)
+        }
 
     def has(self, index: int | None) -> bool:
         """Tell whether a position is kept; one that the definition does not have is not."""
@@ -67,6 +95,15 @@ class Kept:
         """The positions that are dropped, in the chromosome's coordinates."""
         positions = self.definition.positions
         return tuple(sorted({positions[index].position for index in bits(self.missing)}))
+
+    def found(self, column: Column) -> list[Found]:
+        """Return the pairs of rows that explain a sample with two copies, with their scores.
+
+        Whoever asks of a column asks several times; the last answer is kept.
+        """
+        if self._last is None or self._last[0] is not column:
+            self._last = column, list(_pairs(column, self, _candidates(column, self)))
+        return self._last[1]
 
     def score(self, row: int) -> int:
         """Return how many kept cells of an allele name one base."""
@@ -97,11 +134,11 @@ def match(column: Column, kept: Kept, *, every: bool = False) -> tuple[Diplotype
     """
     if not kept.some:
         return ()
-    rows = _candidates(column, kept)
     if column.haploid:
+        rows = _candidates(column, kept)
         alone = [((row,), _single_score(column, kept, row)) for row in rows]
         return _named(alone, kept.definition, every)
-    return _named(_pairs(column, kept, rows), kept.definition, every)
+    return _named(kept.found(column), kept.definition, every)
 
 
 def hidden(column: Column, kept: Kept, shown: tuple[Diplotype, ...]) -> tuple[str, ...]:
@@ -113,9 +150,10 @@ def hidden(column: Column, kept: Kept, shown: tuple[Diplotype, ...]) -> tuple[st
     if not kept.freed:
         return ()
     definition = kept.definition
-    rows = _candidates(column, kept)
-    if not column.haploid:
-        rows = sorted({row for pair, _ in _pairs(column, kept, rows) for row in pair})
+    if column.haploid:
+        rows = _candidates(column, kept)
+    else:
+        rows = sorted({row for pair, _ in kept.found(column) for row in pair})
     names = (definition.alleles[row].name for row in rows if definition.needs[row] & kept.missing)
     called = {name for pair in shown for name in (pair.first, pair.second)}
     core = (definition.core_of.get(name, name) for name in names)
@@ -124,7 +162,7 @@ def hidden(column: Column, kept: Kept, shown: tuple[Diplotype, ...]) -> tuple[st
 
 def explaining(column: Column, kept: Kept) -> list[tuple[int, ...]]:
     """Return the rows of every pair that explains a sample with two copies, of any score."""
-    return [rows for rows, _ in _pairs(column, kept, _candidates(column, kept))]
+    return [rows for rows, _ in kept.found(column)]
 
 
 def crossed(column: Column, kept: Kept, rows: tuple[int, ...]) -> list[int]:

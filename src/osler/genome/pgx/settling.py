@@ -100,7 +100,7 @@ def _by_position(caller: GeneCaller, column: Column, call: GeneCall) -> Iterator
         if not column.missing >> index & 1:
             continue
         calls = [
-            caller.call(column.with_genotype(index, first, second))
+            caller.call_with(column, index, first, second)
             for first, second in _possible(len(position.alleles), column.haploid)
         ]
         distinct = {_told(one): one for one in calls if one.status != "no call"}
