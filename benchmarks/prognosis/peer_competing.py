@@ -18,7 +18,8 @@ from peer_models import design, grid_of
 
 # A ridge so small that it only keeps separated columns finite.
 RIDGE = 1.0
-STEPS = 30
+STEPS = 60
+LONGEST_STEP = 1.0
 
 
 def survival_boost(A: Any, event: Any, time: Any, train: Any, test: Any, times: Any) -> Any:
@@ -63,6 +64,8 @@ def _one_cause(A: Any, event: Any, time: Any, train: Any, test: Any, times: Any,
         hessian = (x * expected[:, None]).T @ x - (mean * deaths[:, None]).T @ mean
         gradient = total - deaths @ mean - RIDGE * beta
         step = np.linalg.solve(hessian + RIDGE * np.eye(len(beta)), gradient)
+        # Many columns for few events overshoot otherwise.
+        step *= min(1.0, LONGEST_STEP / max(float(np.abs(x @ step).max()), 1e-12))
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
