@@ -6,7 +6,6 @@
 """
 
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
 from types import ModuleType as _Module
 
 from osler.errors import (
@@ -20,7 +19,7 @@ from osler.errors import (
     Refused,
 )
 
-__version__ = _version("osler")
+__version__ = "0.1.0"
 
 _ROOMS = (
     "cohort",
