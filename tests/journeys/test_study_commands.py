@@ -171,7 +171,9 @@ split: {folds: 2}
 def test_a_run_leaves_whole_files_and_a_second_one_replaces_it(clinic: Osler) -> None:
     """Every file of a run is there, a wrong question keeps it, and another run takes its place."""
     assert sorted(path.name for path in Path("run").iterdir()) == [
+        "card.html",
         "card.json",
+        "card.xml",
         "digests.json",
         "model",
         "predictions.parquet",
