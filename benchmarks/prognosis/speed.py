@@ -16,27 +16,32 @@ from osler.predict import TimeToEvent
 
 ROWS, COLUMNS = 1_000_000, 50
 REPEATS = 50
+FITS = 3
 
 
 def beside_boosting(task: Task, peer: dict[str, Any]) -> list[dict[str, Any]]:
     """Return seconds of a fit and of one prediction with its explanation."""
     first = task.fold != task.fold.min()
     X, y = task.X.filter(first), task.y[first]
-    began = time.process_time()
-    model = TimeToEvent(seed=SEED).fit(X, y)
-    model.predict_survival(task.X.filter(~first), grid_of(task.y["event"], task.y["time"]))
-    spent = time.process_time() - began
+    held, times = task.X.filter(~first), grid_of(task.y["event"], task.y["time"])
+    each = []
+    for _ in range(FITS):
+        began = time.process_time()
+        model = TimeToEvent(seed=SEED).fit(X, y)
+        model.predict_survival(held, times)
+        each.append(time.process_time() - began)
+    spent = float(np.median(each))
     boosting = float(peer["seconds_gbs"][0])
     return [
         {
-            "what": f"{task.name}, first fold: fit and predict, processor s",
+            "what": f"{task.name}, first fold: fit and predict, processor s, median of 3",
             "osler": spent,
             "boosting of scikit-survival": boosting,
             "ratio": spent / boosting,
             "asked": 0.2,
         },
         {
-            "what": "one prediction with explanation, warm, median ms",
+            "what": "one prediction with explanation, warm, median processor ms",
             "osler": 1000 * one_prediction_s(model, task),
             "asked": 20.0,
         },
@@ -49,10 +54,10 @@ def one_prediction_s(model: TimeToEvent, task: Task) -> float:
     horizon = model.explained_horizon
     spent = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began = time.process_time()
         model.predict_cumulative_incidence(person, [horizon])
         model.explain(person)
-        spent.append(time.perf_counter() - began)
+        spent.append(time.process_time() - began)
     return float(np.median(spent))
 
 
