@@ -161,12 +161,16 @@ def _laid_out(source: Path, room: Path) -> Path:
             _unpack_tar(source, room)
         else:
             raise _no_release(source)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, *_CLASHES) as error:
         raise _no_release(source) from error
     lists = sorted(room.rglob(LIST), key=lambda path: len(path.parts))
     if not lists:
         raise _no_release(source)
     return lists[0].parent
+
+
+# A name that is a file and a folder at once.
+_CLASHES = (FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
 def _no_release(source: Path) -> InputError:
@@ -182,10 +186,24 @@ def _unpack_zip(source: Path, room: Path) -> None:
 
 
 def _unpack_tar(source: Path, room: Path) -> None:
+    """Write the plain files of an archive; links, devices and what would leave the folder are not.
+
+    Early versions of Python 3.11 have no filter of members.
+    """
+    inside = room.resolve()
     with tarfile.open(source) as packed:
         members = packed.getmembers()
         _refuse_large(source, sum(one.size for one in members))
-        packed.extractall(room, members, filter="data")
+        for one in members:
+            content = packed.extractfile(one) if one.isreg() else None
+            if content is None:
+                continue
+            place = (inside / one.name).resolve()
+            if not place.is_relative_to(inside):
+                raise _no_release(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with content, place.open("wb") as out:
+                shutil.copyfileobj(content, out)
 
 
 def _refuse_large(source: Path, size_bytes: int) -> None:
