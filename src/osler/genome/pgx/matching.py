@@ -37,6 +37,8 @@ class Kept:
         The alleles that still have a cell, as bits.
     some
         Whether any position is kept.
+    tells
+        Whether it is asked for what cannot be called, too.
     """
 
     def __init__(self, definition: GeneDefinition, missing: int) -> None:
@@ -56,15 +58,19 @@ class Kept:
         self.some = missing.bit_count() < len(definition.positions)
         self.live = live
         self.freed = freed
+        self.tells = True
         self._last: tuple[Column, list[Found]] | None = None
 
     def with_position(self, index: int) -> Kept:
-        """Return the same with one dropped position kept; faster than from the definition."""
+        """Return the same with one dropped position kept; faster than from the definition.
+
+        It serves to ask what would be called: what cannot be is not told of it.
+        """
         kept = Kept.__new__(Kept)
         live = self.live | self.definition.touched[index]
         kept._set(self.definition, self.missing & ~(1 << index), live, self._freed_without[index])
-        if live == self.live:
-            kept.gone = self.gone
+        kept.gone = kept.dropped = ()
+        kept.tells = False
         return kept
 
     @cached_property
@@ -147,7 +153,7 @@ def hidden(column: Column, kept: Kept, shown: tuple[Diplotype, ...]) -> tuple[st
     Less of them is left than of an allele that looks the same without those positions, so that the
     score hides them: CYP2C19*2 behind *1 where rs4244285 and rs12769205 are missing.
     """
-    if not kept.freed:
+    if not kept.freed or not kept.tells:
         return ()
     definition = kept.definition
     if column.haploid:
