@@ -165,11 +165,12 @@ def test_a_sparse_matrix_is_read_with_its_absences(world):
     had = made.y["event"] > 0
     rng = np.random.default_rng(0)
     dense = np.column_stack([had * 2.0, np.where(had, rng.random(500) + 1, 0), rng.random(500)])
-    names = ("A|full|count", "B|full|mean", "C|full|mean")
+    names = ("A|full|count_values", "B|full|mean", "C|full|mean")
     found = told(leakage(Matrix(sparse.csr_matrix(dense), names), made.y))
     status, detail = found[CONTAINS]
     assert status == "fault"
-    assert "A|full|count" in detail
+    assert "A|full|count_values" in detail
+    assert "A|full|count_values (whether it is there)" not in detail
     assert "B|full|mean (whether it is there)" in detail
     assert "C|" not in detail
 

@@ -15,6 +15,7 @@ from osler.errors import InputError
 from osler.features import Hierarchy, featurise
 from osler.testing import cohort, patient
 from osler.vault import Key, Vault
+from osler.workflows.study.gather import without_race
 from osler.workflows.study.question import Study
 from osler.workflows.study.saved import FittedModel, SavedRun
 from osler.workflows.study.table_one import table_one
@@ -129,6 +130,25 @@ def test_a_model_tells_answers_it_does_not_know() -> None:
     (told,) = model.unknown(matrix)
     assert "in 1 of 2 rows" in told
     assert "secret" not in told
+
+
+def test_neither_answers_nor_ancestors_of_race_are_read() -> None:
+    """What stands above a code of race, or is an answer to one, is left out like the code."""
+    events = cohort(
+        patient(subject_id=1).event("RACE", text="white\nother").event("RACE//a").event("LAB//x"),
+        patient(subject_id=2).event("RACE", text="b").event("ORIGIN//b").event("LAB//x"),
+    )
+    rows = events.group_by("subject_id").agg(prediction_time=pl.col("time").max())
+    hierarchy = Hierarchy({"RACE//a": ("ORIGIN//any",), "LAB//x": ("LAB//all",)})
+    matrix = featurise(events, rows, ["full"], ["count", "last"], roll_up=hierarchy)
+    left = {column.code for column in without_race(matrix, hierarchy).columns}
+    assert left == {"LAB//x", "LAB//all", "ORIGIN//b"}
+
+
+def test_a_study_file_is_yaml_1_2() -> None:
+    """A code `NO` and a time `1:30` are texts there, as in the task that stands beside them."""
+    study = Study.parse(STUDY.replace("windows: [full]", "windows: [full], include: [NO, 1:30]"))
+    assert study.features.include == ("NO", "1:30")
 
 
 COLUMNS = [

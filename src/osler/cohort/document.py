@@ -48,7 +48,7 @@ _PLAIN = {
 }
 
 
-def _read_as_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
+def read_as_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
     """Let plain values mean what they mean in YAML 1.2, the language of ACES files.
 
     In YAML 1.1 the code `NO` would be false, `1e3` a text, and `1:30` a number of seconds.
@@ -62,7 +62,7 @@ def _read_as_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
         loader.add_implicit_resolver(tag, re.compile(form), list(firsts))
 
 
-_read_as_yaml_1_2(_Loader)
+read_as_yaml_1_2(_Loader)
 
 
 def load_document(task: TaskLike) -> Any:

@@ -13,6 +13,7 @@ from scipy import sparse
 from osler.evaluate.bootstrap import Resamples
 from osler.evaluate.concordance import Pairs, binary_pairs, concordance, harrell_pairs, rows_of
 from osler.evaluate.inputs import Bools, Checking, Floats, Ints, Outcome
+from osler.features.column import ZERO_WHEN_ABSENT
 
 Status = Literal["ok", "warning", "fault"]
 
@@ -29,7 +30,6 @@ FAR_ABOVE = 0.15
 FAR_ABOVE_FROM = 0.75
 RESAMPLES = 200
 FEWEST_OF_A_LEVEL = 5
-ZERO_WHEN_ABSENT = ("count", "any")
 TELLING_ROWS = 0.9
 
 

@@ -527,7 +527,7 @@ def _same_people(applied: _Applied) -> bool:
 
 
 def _limits(applied: _Applied) -> list[str]:
-    told = []
+    told = list(applied.model.unknown(applied.material.matrix))
     absent = _absent(applied)
     if absent:
         told.append(

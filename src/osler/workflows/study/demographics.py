@@ -26,7 +26,7 @@ _PATTERNS = {
     for name, words in CHARACTERISTICS.items()
 }
 _INSIDE = {
-    name: re.compile(rf"(?:.*//)?(?:{CHARACTERISTICS[name]})(?://.*)?", re.IGNORECASE)
+    name: re.compile(rf"(?:.*//)?(?:{CHARACTERISTICS[name]})(?://.*)?", re.IGNORECASE | re.DOTALL)
     for name in AUDITED
 }
 

@@ -152,12 +152,19 @@ def matrix_of(
         roll_up=plan.hierarchy,
         keep_events=keep_events,
     )
-    return matrix if plan.race_and_ethnicity else without_race(matrix)
+    return matrix if plan.race_and_ethnicity else without_race(matrix, plan.hierarchy)
 
 
-def without_race(matrix: FeatureMatrix) -> FeatureMatrix:
-    """Return the matrix without the columns of race and ethnicity, which are only audited."""
-    dropped = {one for codes in audited({c.code for c in matrix.columns}).values() for one in codes}
+def without_race(matrix: FeatureMatrix, hierarchy: Hierarchy | None = None) -> FeatureMatrix:
+    """Return the matrix without the columns of race and ethnicity, which are only audited.
+
+    Neither their answers stay nor what stands above them: a count over all races is one of them.
+    """
+    codes = {column.code for column in matrix.columns}
+    below = codes if hierarchy is None else codes.union(hierarchy.parents)
+    dropped = {code for told in audited(below).values() for code in told}
+    if hierarchy is not None:
+        dropped.update(*(hierarchy.above(code) for code in dropped))
     if not dropped:
         return matrix
     return matrix.select([str(one) for one in matrix.columns if one.code not in dropped])

@@ -12,8 +12,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from osler.cohort import faults as question_faults
 from osler.errors import Fault, InputError
 from osler.evaluate import check_limits
@@ -22,25 +20,12 @@ from osler.features.column import Request
 from osler.model import digest_of
 from osler.workflows.derived import DERIVABLE
 from osler.workflows.study.card_keys import Told, read_card
+from osler.workflows.study.document import kind_of, load_yaml, read_text
 
-MOST_BYTES = 1_000_000
-MOST_NODES = 100_000
-MOST_DEEP = 40
 OLDEST_YEARS = 150
 LONGEST_SHOWN = 60
 UNWRITABLE = ("Cc", "Cs")
 DEFAULT_AGGREGATIONS = ("count", "last")
-KINDS = {
-    str: "text",
-    int: "number",
-    float: "number",
-    bool: "yes/no value",
-    list: "list",
-    dict: "mapping",
-    type(None): "missing value",
-    datetime: "moment",
-    date: "date",
-}
 DEFAULT_AGE_BANDS = (40.0, 50.0, 60.0, 70.0)
 
 
@@ -258,7 +243,7 @@ class Section:
         self.where = where
         self.faults = faults
         if content is not None and not isinstance(content, dict):
-            self.fault("", _kind(content), "a mapping of keys to values")
+            self.fault("", kind_of(content), "a mapping of keys to values")
             content = {}
         self.content: dict[str, Any] = dict(content or {})
         self.known: list[str] = []
@@ -284,7 +269,7 @@ class Section:
         if value is None and required:
             self.fault(key, "absent", "a mapping")
         elif value is not None and not isinstance(value, dict):
-            self.fault(key, _kind(value), "a mapping")
+            self.fault(key, kind_of(value), "a mapping")
         return value if isinstance(value, dict) else {}
 
     def text(self, key: str, *, default: str) -> str:
@@ -302,7 +287,7 @@ class Section:
         if isinstance(value, str):
             value = [value]
         if not isinstance(value, list):
-            self.fault(key, _kind(value), "a list of texts")
+            self.fault(key, kind_of(value), "a list of texts")
             return tuple(default)
         lines = [self._line(f"{key}, entry {place}", one) for place, one in enumerate(value, 1)]
         return tuple(line for line in lines if line)
@@ -310,7 +295,7 @@ class Section:
     def _line(self, key: str, value: Any) -> str:
         """Return a text as one line; empty, and a fault noted, when it is none."""
         if not isinstance(value, str):
-            self.fault(key, _kind(value), "a text")
+            self.fault(key, kind_of(value), "a text")
             return ""
         line = " ".join(value.split())
         if not line or any(unicodedata.category(one) in UNWRITABLE for one in line):
@@ -355,10 +340,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
-def _kind(value: Any) -> str:
-    return f"a {KINDS.get(type(value), type(value).__name__)}"
-
-
 def _causes(outcome: Mapping[str, Any]) -> list[str]:
     """Return what the causes of an outcome may be called, as far as it is well-formed."""
     competing = outcome.get("competing") or []
@@ -377,7 +358,7 @@ def _features(section: Section) -> FeaturePlan:
     asked = {key: section.take(key) for key in ("age", "text", "roll_up")}
     for key, value in asked.items():
         if value is not None and not isinstance(value, bool):
-            section.fault(key, _kind(value), "true or false")
+            section.fault(key, kind_of(value), "true or false")
     rare = section.text("rare", default=RARE_RULES[0])
     if rare not in RARE_RULES:
         section.fault("rare", shown(rare), f"one of {', '.join(RARE_RULES)}")
@@ -411,7 +392,7 @@ def _split(section: Section) -> SplitPlan:
     if isinstance(holdout, date) and not isinstance(holdout, datetime):
         holdout = datetime(holdout.year, holdout.month, holdout.day)
     if holdout is not None and not isinstance(holdout, datetime):
-        section.fault("temporal_holdout", _kind(holdout), "a date such as 2015-01-01, or null")
+        section.fault("temporal_holdout", kind_of(holdout), "a date such as 2015-01-01, or null")
         holdout = None
     elif holdout is not None and holdout.tzinfo is not None:
         section.fault(
@@ -420,7 +401,7 @@ def _split(section: Section) -> SplitPlan:
         holdout = None
     site = section.take("site")
     if site is not None and not isinstance(site, str):
-        section.fault("site", _kind(site), "the beginning of a code, such as SITE, or null")
+        section.fault("site", kind_of(site), "the beginning of a code, such as SITE, or null")
         site = None
     section.finish()
     return SplitPlan(folds=folds, temporal_holdout=holdout, site=site)
@@ -456,7 +437,7 @@ def _groups(section: Section) -> tuple[tuple[str, ...], ...]:
     for one in listed if isinstance(listed, list) else [None]:
         names = one if isinstance(one, list) else [one]
         if not 1 <= len(names) <= 2 or not all(isinstance(name, str) for name in names):
-            section.fault("groups", _kind(one), "names of groups, or pairs of names")
+            section.fault("groups", kind_of(one), "names of groups, or pairs of names")
             continue
         groups.append(tuple(str(name) for name in names))
     return tuple(groups)
@@ -505,100 +486,3 @@ def _ages(section: Section) -> tuple[float, ...]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def read_text(path: Path) -> str:
-    """Read a text file of a user, of at most a megabyte.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it is too large, or it is not UTF-8.
-    """
-    if not path.is_file():
-        came = "a folder" if path.is_dir() else "no such file"
-        raise InputError(Fault(str(path), came, "a study file in YAML"))
-    if path.stat().st_size > MOST_BYTES:
-        raise InputError(Fault(str(path), f"more than {MOST_BYTES} bytes", "a study file in YAML"))
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            Fault(str(path), "bytes that are not UTF-8", "a text file in UTF-8")
-        ) from error
-
-
-def load_yaml(text: str, where: str) -> dict[str, Any]:
-    """Read one YAML mapping, safely: no tags that build objects, no exploding aliases.
-
-    Raises
-    ------
-    InputError
-        With the line, when it is not sound YAML or not a mapping.
-    """
-    try:
-        content = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506  a subclass of SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(Fault(f"{where}{line}", str(error.problem), "sound YAML")) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(Fault(where, "text that cannot be read", "sound YAML")) from error
-    if not isinstance(content, dict):
-        raise InputError(
-            Fault(
-                where,
-                "nothing" if content is None else _kind(content),
-                "a mapping with title:, task:, outcome:, …",
-            )
-        )
-    if _nodes(content, {}) > MOST_NODES:
-        raise InputError(Fault(where, "aliases that expand without end", "a plain study file"))
-    return content
-
-
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, refusing a key that stands twice or is no plain value, and deep nests."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Read one node, or say at which line they are nested too deep."""
-        self.depth += 1
-        if self.depth > MOST_DEEP:
-            raise yaml.constructor.ConstructorError(
-                None,
-                None,
-                f"nested more than {MOST_DEEP} deep",
-                parent.start_mark if parent else None,
-            )
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping, or say at which line a key is repeated or is a list or a mapping."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key that is a list or a mapping", key.start_mark
-                )
-            if key.value in seen and key.value != "<<":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _nodes(value: Any, sizes: dict[int, int]) -> int:
-    if not isinstance(value, dict | list):
-        return 1
-    known = sizes.get(id(value))
-    if known is not None:
-        return known
-    sizes[id(value)] = MOST_NODES + 1  # a mapping that holds itself never ends
-    children = value.values() if isinstance(value, dict) else value
-    size = 1 + sum(_nodes(child, sizes) for child in children)
-    sizes[id(value)] = size
-    return size
