@@ -1,0 +1,1 @@
+"""Treatment: what is likely to help whom, with intervals, and when the data do not say."""

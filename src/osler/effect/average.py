@@ -1,0 +1,113 @@
+"""Average effects of everyone and of groups, with intervals from the influence function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+from osler.effect.problem import BINARY, CONTINUOUS, RMST, Problem
+from osler.errors import Fault, InputError
+from osler.learn.losses import Floats, Ints
+from osler.model.estimate import Estimate
+
+FEWEST_IN_GROUP = 20
+
+
+def average(
+    scores: Floats, problem: Problem, arm: int, reference: int | None = None, level: float = 0.95
+) -> Estimate:
+    """Return the average effect of an arm against the reference, with its interval.
+
+    The standard error is that of the mean of the scores, summed within subjects; the quantile is
+    Student's with subjects − 1 degrees of freedom.
+
+    Parameters
+    ----------
+    scores : shape (n, K)
+        Out of `doubly_robust`.
+    """
+    reference = problem.reference if reference is None else reference
+    value, error, subjects = mean_and_error(scores[:, arm] - scores[:, reference], problem.cluster)
+    return _estimate(value, error, subjects, len(scores), level, meaning(problem, arm, reference))
+
+
+def by_group(
+    scores: Floats,
+    groups: Any,
+    problem: Problem,
+    arm: int,
+    reference: int | None = None,
+    level: float = 0.95,
+) -> dict[str, Estimate]:
+    """Return the average effect within every group, by the group's name, in sorted order.
+
+    Groups must be made of what was known at time zero. One of fewer than twenty rows has NaN.
+
+    Parameters
+    ----------
+    groups : shape (n,)
+        A label per row.
+    """
+    labels = np.array([str(one) for one in np.asarray(groups).tolist()])
+    if labels.shape != (len(scores),):
+        raise InputError(Fault("groups", f"shape {labels.shape}", f"({len(scores)},)"))
+    reference = problem.reference if reference is None else reference
+    difference = scores[:, arm] - scores[:, reference]
+    text = meaning(problem, arm, reference)
+    answer = {}
+    for label in np.unique(labels):
+        inside = labels == label
+        value, error, subjects = mean_and_error(difference[inside], problem.cluster[inside])
+        if inside.sum() < FEWEST_IN_GROUP:
+            value = error = float("nan")
+        answer[str(label)] = _estimate(
+            value, error, subjects, int(inside.sum()), level, f"{text}, within the group"
+        )
+    return answer
+
+
+def mean_and_error(
+    values: Floats, cluster: Ints, weight: Floats | None = None
+) -> tuple[float, float, int]:
+    """Return a (weighted) mean, its standard error summed within subjects, and their number."""
+    w = np.ones(len(values)) if weight is None else weight
+    total = float(w.sum())
+    mean = float(w @ values) / total
+    member = np.unique(cluster, return_inverse=True)[1]
+    sums = np.bincount(member, w * (values - mean))
+    count = len(sums)
+    if count < 2:
+        return mean, float("nan"), count
+    error = np.sqrt(count / (count - 1) * float(sums @ sums)) / total
+    return mean, float(error), count
+
+
+def _estimate(
+    value: float, error: float, subjects: int, n: int, level: float, text: str
+) -> Estimate:
+    if not 0 < level < 1:
+        raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
+    half = float(student.ppf(0.5 + level / 2, max(subjects - 1, 1))) * error
+    return Estimate(value, value - half, value + half, level, n, text)
+
+
+def meaning(problem: Problem, arm: int, reference: int) -> str:
+    """Say in words what a difference of two arms is."""
+    what = _measure(problem)
+    return (
+        f"{what}, {problem.labels[arm]} minus {problem.labels[reference]}, averaged over the rows; "
+        "augmented inverse-probability estimate with an influence-function interval"
+    )
+
+
+def _measure(problem: Problem) -> str:
+    if problem.kind == CONTINUOUS:
+        return "difference of the mean outcome"
+    if problem.kind == BINARY:
+        return "difference of the risk"
+    if problem.measure == RMST:
+        return f"difference of the mean time without any event up to {problem.horizon:g}"
+    of = "any cause" if problem.cause is None else f"cause {problem.cause}"
+    return f"difference of the risk of {of} by {problem.horizon:g}"
