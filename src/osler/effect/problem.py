@@ -90,13 +90,15 @@ class Problem:
     @property
     def survival(self) -> SurvivalOutcome:
         """The outcome of a time-to-event problem."""
-        assert isinstance(self.y, SurvivalOutcome)
+        if not isinstance(self.y, SurvivalOutcome):
+            raise TypeError(f"a {self.kind} outcome has no times")
         return self.y
 
     @property
     def number(self) -> Floats:
         """The outcome of any other problem, shape (n,)."""
-        assert not isinstance(self.y, SurvivalOutcome)
+        if isinstance(self.y, SurvivalOutcome):
+            raise TypeError("a time-to-event outcome is no single number")
         return self.y
 
     def one_hot(self) -> Floats:
@@ -224,7 +226,7 @@ def _arms(treatment: Any, reference: Any) -> tuple[Ints, tuple[Any, ...], int]:
                 f"{len(classes)} different values",
                 f"at most {MOST_ARMS} arms",
                 "a dose must be cut into arms",
-            )  # fmt: skip
+            )
         )
     if len(classes) < 2:
         raise NotEstimable(
@@ -299,7 +301,7 @@ def _outcome(y: Any, kind: str) -> Floats | SurvivalOutcome:
                 f"{strange} missing or infinite values",
                 "finite numbers",
                 "leave such rows out and say so",
-            )  # fmt: skip
+            )
         )
     return values
 
