@@ -16,7 +16,8 @@ from osler.errors import Fault, InputError
 from osler.genome.score import naming
 from osler.genome.score.calls import Dosages, HardCalls, expected, filled, tidy
 from osler.genome.score.totals import Totals
-from osler.genome.score.vcf import Answerer, Header, build_of, check_samples, site_of
+from osler.genome.score.vcf import Answerer, Header, check_samples, site_of
+from osler.sources.vcf.header import told_in
 
 _HASHED_BYTES = 1 << 20
 
@@ -40,7 +41,7 @@ class Bcf:
             raise self.unreadable() from error
         samples = list(self.file.samples)
         check_samples(str(path), samples)
-        self.header = Header(samples, build_of(self.file.raw_header.splitlines()))
+        self.header = Header(samples, told_in(self.file.raw_header.splitlines()).build)
 
     def unreadable(self) -> InputError:
         """Return the error for a file that cannot be read to its end."""

@@ -3,28 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 GRCH37, GRCH38 = "GRCh37", "GRCh38"
-
-# Lengths in base pairs of the primary assembly (Genome Reference Consortium, GCA_000001405.1 and
-# GCA_000001405.15). Only chromosomes whose length differs between the builds can tell them apart.
-LENGTHS_BP: Mapping[str, Mapping[str, int]] = {
-    GRCH37: {
-        "1": 249250621, "2": 243199373, "3": 198022430, "4": 191154276, "5": 180915260,
-        "6": 171115067, "7": 159138663, "8": 146364022, "9": 141213431, "10": 135534747,
-        "11": 135006516, "12": 133851895, "13": 115169878, "14": 107349540, "15": 102531392,
-        "16": 90354753, "17": 81195210, "18": 78077248, "19": 59128983, "20": 63025520,
-        "21": 48129895, "22": 51304566, "X": 155270560,
-    },
-    GRCH38: {
-        "1": 248956422, "2": 242193529, "3": 198295559, "4": 190214555, "5": 181538259,
-        "6": 170805979, "7": 159345973, "8": 145138636, "9": 138394717, "10": 133797422,
-        "11": 135086622, "12": 133275309, "13": 114364328, "14": 107043718, "15": 101991189,
-        "16": 90338345, "17": 83257441, "18": 80373285, "19": 58617616, "20": 64444167,
-        "21": 46709983, "22": 50818468, "X": 156040895,
-    },
-}  # fmt: skip
 
 # PLINK numbers what comes after the autosomes (cog-genomics.org/plink/2.0/data, chromosome codes).
 _NUMBERED = {"23": "X", "24": "Y", "25": "X", "26": "MT", "M": "MT"}
@@ -79,23 +59,7 @@ def build(text: str | None) -> str | None:
 
 def is_known_build(name: str) -> bool:
     """Tell whether a name is one of the two builds that osler knows."""
-    return name in LENGTHS_BP
-
-
-def build_of_lengths(lengths_bp: Mapping[str, int]) -> str | None:
-    """Return the build whose chromosomes have these lengths; None if they fit neither or both.
-
-    Parameters
-    ----------
-    lengths_bp
-        By bare name of the chromosome.
-    """
-    fitting = [
-        name
-        for name, known in LENGTHS_BP.items()
-        if any(known.get(one) == length for one, length in lengths_bp.items())
-    ]
-    return fitting[0] if len(fitting) == 1 else None
+    return name in (GRCH37, GRCH38)
 
 
 def complement(allele: str) -> str:

@@ -20,7 +20,8 @@ from osler.genome.score.calls import Dosages
 from osler.genome.score.matching import Site
 from osler.genome.score.tables import read_bytes
 from osler.genome.score.totals import Term, Totals
-from osler.genome.score.vcf import Answerer, Header, build_of, site_of
+from osler.genome.score.vcf import Answerer, Header, site_of
+from osler.sources.vcf.header import told_in
 
 _MALE = "1"
 _MISSING = -9.0
@@ -54,7 +55,7 @@ class Pgen:
         self.told: Counter[str] = Counter()
         self.variants = _pvar(path)
         names, self.male = _people(path)
-        self.header = Header(names, build_of(_about(self.variants)))
+        self.header = Header(names, told_in(_about(self.variants)).build)
 
     def digest(self) -> str:
         """Return the SHA-256 of the `.pgen`."""

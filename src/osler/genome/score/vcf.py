@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from osler.genome.score.calls import HardCalls, from_columns, regular, tidy
 from osler.genome.score.matching import Site
 from osler.genome.score.totals import Term, Totals, Waiting
 from osler.genome.score.weights import ADDITIVE
+from osler.sources.vcf.header import told_in
 from osler.sources.vcf.text import Lines, LineSpan, Stored
 
 FIXED = 9
@@ -26,12 +26,6 @@ _OTHER_PLOIDY = naming.HAPLOID | {"X"}
 Place = tuple[str, int]
 NOT_PASSED = "matched records whose FILTER is not PASS, used all the same"
 NO_GENOTYPES = "matched records without GT, DS or GP, taken as missing"
-
-_CONTIG = re.compile(r"##contig=<(.*)>")
-_FIELD = re.compile(r'(\w+)=("[^"]*"|[^,]*)')
-_BUILD_IN_TEXT = re.compile(
-    r"grch3[78]|hg19|hg38|hs37d5|hs38dh|human_g1k_v37|\bb3[78]\b", re.IGNORECASE
-)
 
 
 class Record(NamedTuple):
@@ -121,7 +115,7 @@ class Vcf:
             elif line.startswith(b"#CHROM"):
                 samples = line.decode("utf-8", "replace").split("\t")[FIXED:]
                 check_samples(self.where, samples)
-                return Header(samples, build_of(about))
+                return Header(samples, told_in(about).build)
             elif line.strip():
                 raise self.no_vcf()
         raise self.no_vcf()
@@ -324,23 +318,3 @@ def site_of(alleles: Sequence[str]) -> Site:
     while rest and rest[-1] in (".", "<NON_REF>", "<*>"):
         rest.pop()
     return Site((upper[0], *rest))
-
-
-def build_of(about: Sequence[str]) -> str | None:
-    """Return the genome build that a VCF's header tells, by contig lengths before words.
-
-    None if it tells none, or two.
-    """
-    lengths: dict[str, int] = {}
-    words: set[str] = set()
-    for line in about:
-        contig = _CONTIG.match(line)
-        if contig:
-            fields = dict(_FIELD.findall(contig[1]))
-            if fields.get("length", "").isdigit() and "ID" in fields:
-                lengths[naming.chromosome(fields["ID"])] = int(fields["length"])
-            words.add(naming.build(fields.get("assembly", "").strip('"')) or "")
-        elif line.startswith(("##reference", "##assembly", "##genome_build")):
-            words |= {naming.build(one) or "" for one in _BUILD_IN_TEXT.findall(line)}
-    words -= {""}
-    return naming.build_of_lengths(lengths) or (words.pop() if len(words) == 1 else None)

@@ -51,15 +51,27 @@ def parse_header(lines: Sequence[bytes], where: str) -> Header:
         If a column is missing, or a sample is named twice.
     """
     about = [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
-    contigs = tuple(_contig(line) for line in about if line.startswith("##contig="))
-    texts = [line for line in about if line.startswith(_NAMING_LINES)]
+    contigs = _contigs(about)
     return Header(
         _samples(about[-1], where),
         contigs,
-        told_by(contigs, texts),
+        told_by(contigs, _naming(about)),
         any(line.startswith(_BLOCK_LINES) for line in about),
         tuple(line.rstrip(b"\r") for line in lines),
     )
+
+
+def told_in(about: Sequence[str]) -> Told:
+    """Return the genome build that the lines of a header tell, in whatever format they stand."""
+    return told_by(_contigs(about), _naming(about))
+
+
+def _contigs(about: Sequence[str]) -> tuple[Contig, ...]:
+    return tuple(_contig(line) for line in about if line.startswith("##contig="))
+
+
+def _naming(about: Sequence[str]) -> list[str]:
+    return [line for line in about if line.startswith(_NAMING_LINES)]
 
 
 def _contig(line: str) -> Contig:
