@@ -46,7 +46,7 @@ def _fitted(design: Floats, arm: Ints, arms: int, asked: Floats) -> Floats:
         chance = expit(fit.predict(asked))
         return np.column_stack([1.0 - chance, chance])
     coefficients = _multinomial(np.column_stack([np.ones(len(design)), design]), arm, arms)
-    return softmax(coefficients[0] + asked @ coefficients[1:], axis=1)
+    return np.asarray(softmax(coefficients[0] + asked @ coefficients[1:], axis=1))
 
 
 def _multinomial(design: Floats, arm: Ints, arms: int) -> Floats:
