@@ -242,9 +242,24 @@ def test_every_code_is_described_once(place) -> None:
     with vault.loading("test", "03") as session:
         session.append(place.people(2), later)
     codes = {row["code"]: row for row in vault.codes().iter_rows(named=True)}
-    assert set(codes) == {BIRTH, "LAB//creatinine", "ONLY//1", "ONLY//2"}
+    assert set(codes) == {BIRTH, "LAB//creatinine", "ONLY//1", "ONLY//2", "SNOMED/1"}
     assert codes[BIRTH]["description"] == "birth"
     assert codes[BIRTH]["parent_codes"] == ["SNOMED/1"]
+
+
+def test_what_stands_above_a_code_is_kept_without_events(place) -> None:
+    """All ancestors are listed, also in a circle, until no code below them has an event."""
+    vault = place.init()
+    above = {"ONLY//1": ["A"], "A": ["B", "C"], "B": ["A"], "NEVER": ["D"]}
+    said = pl.DataFrame({"code": list(above), "parent_codes": list(above.values())})
+    with vault.loading("test", "02") as session:
+        session.append(place.people(1), said)
+    with vault.loading("test", "03") as session:
+        session.append(place.people(2))
+    listed = set(vault.codes()["code"])
+    assert listed == {BIRTH, "LAB//creatinine", "ONLY//1", "ONLY//2", "A", "B", "C"}
+    vault.erase(1)
+    assert set(vault.codes()["code"]) == {BIRTH, "LAB//creatinine", "ONLY//2"}
 
 
 def test_info_counts(filled) -> None:

@@ -38,7 +38,7 @@ split: {folds: 2}
 evaluate: {min_group: 20, bootstrap: 20, limits: {}}
 """
 PARENTS = pl.DataFrame(
-    {"code": ["DX//a1", "DX//a2"], "parent_codes": [["DX//a"], ["DX//a"]]},
+    {"code": ["DX//a1", "DX//a2", "DX//a"], "parent_codes": [["DX//a"], ["DX//a"], ["DX"]]},
     schema_overrides={"parent_codes": pl.List(pl.String)},
 )
 
@@ -73,7 +73,7 @@ def test_a_study_learns_from_answers_ancestors_and_what_is_rare(
     results = workflows.run_study(opening, tmp_path / "study.yaml", tmp_path / "run")
     columns = json.loads((tmp_path / "run" / "model" / "final" / "columns.json").read_text())
     assert {"SMOKING//=Current|full|last", "SMOKING//=Never|full|last"} <= set(columns)
-    assert {"DX//a|full|count", "RX//~rare|full|count"} <= set(columns)
+    assert {"DX|full|count", "DX//a|full|count", "RX//~rare|full|count"} <= set(columns)
     assert not [one for one in columns if one.startswith("SMOKING//=pipe")]
     assert results["metrics"]["osler"]["auroc"]["value"] > 0.7
     asked = next(one for one in results["variables"] if one["code"] == "SMOKING")
@@ -100,10 +100,10 @@ def test_a_roll_up_without_parents_or_in_a_circle_is_refused(
     """The message names the key, or the codes that stand above themselves."""
     vault = opening.open()
     with vault.loading(source="more", digest="1" * 64) as load:
-        parents = pl.DataFrame({"code": ["DX//a"], "parent_codes": [["DX//a1"]]})
+        parents = pl.DataFrame({"code": ["DX"], "parent_codes": [["DX//a1"]]})
         load.append(cohort(patient(subject_id=900).event("DX//a")), parents)
     (tmp_path / "study.yaml").write_text(STUDY, "utf-8")
-    with pytest.raises(InputError, match="DX//a1 below DX//a"):
+    with pytest.raises(InputError, match="DX//a1 below DX//a below DX"):
         workflows.run_study(opening, tmp_path / "study.yaml", tmp_path / "run")
 
 

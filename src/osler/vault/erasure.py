@@ -134,9 +134,9 @@ class _Removal:
         if others.height < table.height:
             added.append(write_frame(store, others, "subjects"))
             dropped += store.manifest.of_kind("subjects")
-        codes, remaining = tables.read_codes(store), _codes_without(store, subject_id)
-        if remaining.len() < codes.height:
-            kept = codes.filter(pl.col("code").is_in(remaining.implode()))
+        codes = tables.read_codes(store)
+        kept = tables.with_ancestors(_codes_without(store, subject_id), codes)
+        if kept.height < codes.height:
             added.append(write_frame(store, kept, "codes"))
             dropped += store.manifest.of_kind("codes")
         attached = [

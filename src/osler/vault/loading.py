@@ -275,9 +275,8 @@ class Loading:
         if not table.equals(self._table):
             self._replace("subjects", table, outcome)
         old = tables.read_codes(self._store)
-        new = pl.concat([old["code"], *outcome.codes]).unique().sort().to_frame()
-        said = tables.joined_codes(old, self._codes)
-        codes = new.join(said, on="code", how="left", maintain_order="left")
+        used = pl.concat([old["code"], *outcome.codes])
+        codes = tables.with_ancestors(used, tables.joined_codes(old, self._codes))
         if not codes.equals(old):
             self._replace("codes", codes, outcome)
 

@@ -17,7 +17,7 @@ def read_subjects(store: Store) -> pl.DataFrame:
 
 
 def read_codes(store: Store) -> pl.DataFrame:
-    """Return `CODE_COLUMNS`, one row for each code that events of the vault have, sorted."""
+    """Return `CODE_COLUMNS`, sorted: codes that events of the vault have, and those above them."""
     return _read(store, "codes", pl.DataFrame(schema=CODE_COLUMNS))
 
 
@@ -41,6 +41,24 @@ def joined_codes(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     both = pl.concat([described(first), described(second)])
     said = [pl.col(name).drop_nulls().first() for name in CODE_COLUMNS if name != "code"]
     return both.group_by("code", maintain_order=True).agg(said).sort("code")
+
+
+def with_ancestors(codes: pl.Series, said: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of `CODE_COLUMNS` for the codes and for all that stands above them, sorted.
+
+    Parameters
+    ----------
+    said
+        Rows of `CODE_COLUMNS`, one for each code; a code that is not there gets an empty row.
+    """
+    pairs = said.select("code", "parent_codes").explode("parent_codes", empty_as_null=True)
+    found = reached = codes.unique().alias("code").to_frame()
+    while reached.height:
+        parents = reached.join(pairs.drop_nulls(), on="code", how="inner")
+        above = parents.select(pl.col("parent_codes").alias("code")).unique()
+        reached = above.join(found, on="code", how="anti")
+        found = pl.concat([found, reached])
+    return found.sort("code").join(said, on="code", how="left", maintain_order="left")
 
 
 def attachment_binding(vault_id: str, file_name: str, subject_id: int, title: str) -> bytes:

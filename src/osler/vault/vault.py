@@ -346,7 +346,9 @@ class Vault:
         return tables.read_subjects(self._store)["subject_id"]
 
     def codes(self) -> pl.DataFrame:
-        """Return `CODE_COLUMNS`: one row for each code that a loaded event has, sorted by code.
+        """Return `CODE_COLUMNS`, sorted by code: one row for each code that a loaded event has.
+
+        So has each code that stands above one of these, as far as a source told what does.
 
         Within an act this adds nothing to it: what a code means is nobody's data.
         """
