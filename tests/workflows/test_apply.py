@@ -17,6 +17,7 @@ import pytest
 from osler import Damaged, InputError, NotEstimable, workflows
 from osler.testing import PatientBuilder, cohort, patient
 from osler.vault import Key, Vault
+from osler.workflows.study.card import card
 from osler.workflows.study.card_xml import leaves, namespace
 from osler.workflows.study.question import Study
 from osler.workflows.study.saved import SavedRun
@@ -350,6 +351,31 @@ def test_the_card_as_xml_has_what_its_schema_asks(applied: Path) -> None:
     order = [leaf.path.split("/")[0] for leaf in leaves()]
     assert [one.tag.removeprefix(space) for one in root] == list(dict.fromkeys(order))
     assert root.find(f"{space}Warnings/{space}ClinicalRiskLevel").text is None
+
+
+def test_centres_set_apart_stand_for_data_from_elsewhere_and_the_card_says_so(run: Path) -> None:
+    """Without centres these fields are blank; with them it is said that it is no other place."""
+    wanted = ("(B)(6)(i)", "(B)(6)(ii)", "(B)(6)(iv)", "(B)(7)(iii)")
+
+    def told(results: dict[str, Any]) -> list[str | None]:
+        study = Study.parse(TIMED + "card: {developer: The developer.}\n")
+        made = card(results, study, "0" * 64)["frameworks"]["hti1"]["items"]
+        return [next(one["value"] for one in made if one["id"] == item) for item in wanted]
+
+    results = read(run)
+    assert told(results) == [None] * 4
+    metrics = results["metrics"][results["selected"]]
+    line = {"site": "north", "n": 120, "suppressed": False, "metrics": metrics}
+    data, tester, how, validity = told({**results, "sites": [line]})
+    assert data is not None
+    assert "No data from elsewhere" in data
+    assert "north (n 120)" in data
+    assert tester is not None
+    assert "Nobody else" in tester
+    assert how is not None
+    assert "no validation in another health system" in how
+    assert validity is not None
+    assert "north: uno c" in validity
 
 
 def test_a_card_that_nobody_asks_for_is_a_fault() -> None:

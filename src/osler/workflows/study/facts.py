@@ -393,6 +393,29 @@ def clusters(teller: Teller) -> str | None:
     return f"Each centre by a model of the others: {'; '.join(told)}." if told else None
 
 
+def other_centres(teller: Teller) -> str | None:
+    """Tell whose data stood for data from elsewhere, where each centre was set apart in turn."""
+    told = [
+        f"{teller.quote(f'/sites/{at}/site')} (n {teller.number(f'/sites/{at}/n', 0)})"
+        for at in range(len(teller.get("/sites") or []))
+    ]
+    if not told:
+        return None
+    how = teller.software("No data from elsewhere. Each centre of the source stood in for them")
+    return f"{how}: {'; '.join(told)}."
+
+
+def between_centres(teller: Teller) -> str | None:
+    """Tell how a model of the other centres was judged on each (Steyerberg & Harrell 2016)."""
+    if not teller.get("/sites"):
+        return None
+    return teller.software(
+        "Internal-external cross-validation: for each centre a model was learned on all others and "
+        "judged on that one, with the same code and settings. It is no validation in another "
+        "health system, and nobody independent has done it."
+    )
+
+
 def utility(teller: Teller) -> str | None:
     """Tell net benefit at the thresholds of the study."""
     asked = {float(one) for one in teller.study.get("evaluate: thresholds", ())}
@@ -551,8 +574,11 @@ def recalibrated_performance(teller: Teller) -> str | None:
 def tester(teller: Teller) -> str | None:
     """Tell who tested it elsewhere."""
     own = teller.said("external_tester")
-    if own or not external(teller):
-        return own or None
+    if own:
+        return own
+    if not external(teller):
+        developer = teller.said("developer") if teller.get("/sites") else ""
+        return f"Nobody else than the developer: {developer}" if developer else None
     return f"The holder of the vault {teller.quote('/provenance/inputs/vault')}."
 
 
