@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,7 +131,11 @@ def convex_weights(predictions: Floats, y: Floats) -> Floats:
     def objective(at: Floats) -> tuple[float, Floats]:
         return float(at @ gram @ at), 2 * gram @ at
 
-    count = predictions.shape[1]
+    return simplex(objective, predictions.shape[1])
+
+
+def simplex(objective: Callable[[Floats], tuple[float, Floats]], count: int) -> Floats:
+    """Return the non-negative weights summing to one that minimise a convex function."""
     found = minimize(
         objective,
         np.full(count, 1.0 / count),
