@@ -358,7 +358,7 @@ def test_centres_set_apart_stand_for_data_from_elsewhere_and_the_card_says_so(ru
     wanted = ("(B)(6)(i)", "(B)(6)(ii)", "(B)(6)(iv)", "(B)(7)(iii)")
 
     def told(results: dict[str, Any]) -> list[str | None]:
-        study = Study.parse(TIMED + "card: {developer: The developer.}\n")
+        study = Study.parse(TIMED)
         made = card(results, study, "0" * 64)["frameworks"]["hti1"]["items"]
         return [next(one["value"] for one in made if one["id"] == item) for item in wanted]
 
