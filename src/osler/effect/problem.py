@@ -284,6 +284,7 @@ def _whole(value: Any) -> Any:
 
 def _outcome(y: Any, kind: str) -> Floats | SurvivalOutcome:
     if kind == TIME_TO_EVENT:
+        _refuse_past_events(y)
         return as_survival(y)
     if kind == BINARY:
         return as_binary(y)
@@ -304,6 +305,18 @@ def _outcome(y: Any, kind: str) -> Floats | SurvivalOutcome:
             )
         )
     return values
+
+
+def _refuse_past_events(y: Any) -> None:
+    """Refuse events before time zero, which only look like a mistake in the times."""
+    names = getattr(getattr(y, "dtype", None), "names", None) or ()
+    if {"event", "time"} <= set(names) and all(y[name].dtype.kind in "biuf" for name in names):
+        past = int(np.sum((y["event"] > 0) & (y["time"] < 0)))
+        if past:
+            raise NotEstimable(
+                f"{past} rows had their event before time zero: the outcome was known before "
+                "treatment could act, and only those still free of it are eligible"
+            )
 
 
 def _clusters(cluster: Any, rows: int) -> Ints:

@@ -10,7 +10,7 @@ import numpy as np
 from osler.effect.problem import Problem
 from osler.learn.losses import Bools, Floats
 
-MOST_OUTSIDE = 0.25
+MOST_OUTSIDE = 0.2
 FEWEST_EFFECTIVE = 15.0
 NEAR_CERTAIN = 0.6
 
