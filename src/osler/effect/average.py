@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from osler.effect.nuisance import Nuisance
 from osler.effect.problem import BINARY, CONTINUOUS, RMST, Problem
 from osler.errors import Fault, InputError
-from osler.learn.losses import Floats, Ints
+from osler.learn.losses import Bools, Floats, Ints
 from osler.model.estimate import Estimate
 
 FEWEST_IN_GROUP = 20
@@ -66,6 +67,62 @@ def by_group(
             value, error, subjects, int(inside.sum()), level, f"{text}, within the group"
         )
     return answer
+
+
+def overlap_average(
+    scores: Floats,
+    problem: Problem,
+    nuisance: Nuisance,
+    arm: int,
+    reference: int | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the average effect in the overlap population of two arms.
+
+    Each row counts by ``e_a e_r / (e_a + e_r)``, most where both arms were as likely, nothing
+    where one was certain; no chance is cut off. The interval counts that the weights are learned.
+
+    References
+    ----------
+    Li, Morgan & Zaslavsky 2018, JASA 113:390-400, doi:10.1080/01621459.2016.1260466; Crump, Hotz,
+    Imbens & Mitnik 2006, NBER technical working paper 330 (influence function).
+    """
+    reference = problem.reference if reference is None else reference
+    a, r = nuisance.propensity[:, arm], nuisance.propensity[:, reference]
+    weight = a * r / (a + r)
+    learned = (r / (a + r)) ** 2 * ((problem.arm == arm) - a)
+    learned += (a / (a + r)) ** 2 * ((problem.arm == reference) - r)
+    if problem.randomised or problem.probability is not None:
+        learned = np.zeros(len(a))
+    expected = nuisance.outcome[:, arm] - nuisance.outcome[:, reference]
+    above = weight * (scores[:, arm] - scores[:, reference]) + learned * expected
+    below = weight + learned
+    value = float(above.sum() / below.sum())
+    influence = (above - value * below) / below.mean()
+    _, error, subjects = mean_and_error(influence, problem.cluster)
+    text = meaning(problem, arm, reference).replace("over the rows", "over the overlap population")
+    return _estimate(value, error, subjects, len(scores), level, text)
+
+
+def trimmed_average(
+    scores: Floats,
+    problem: Problem,
+    inside: Bools,
+    arm: int,
+    reference: int | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Return the average effect among the rows within common support, taken as given.
+
+    References
+    ----------
+    Crump, Hotz, Imbens & Mitnik 2009, Biometrika 96:187-199, doi:10.1093/biomet/asn055.
+    """
+    reference = problem.reference if reference is None else reference
+    difference = (scores[:, arm] - scores[:, reference])[inside]
+    value, error, subjects = mean_and_error(difference, problem.cluster[inside])
+    text = meaning(problem, arm, reference).replace("the rows", "the rows within common support")
+    return _estimate(value, error, subjects, int(inside.sum()), level, text)
 
 
 def mean_and_error(

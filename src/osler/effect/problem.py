@@ -18,6 +18,7 @@ KINDS = (CONTINUOUS, BINARY, TIME_TO_EVENT)
 LOWER, HIGHER = "lower", "higher"
 RISK, RMST = "risk", "rmst"
 FEWEST_IN_ARM = 10
+FEWEST_OUTCOMES = 5
 MOST_ARMS = 20
 
 
@@ -176,6 +177,7 @@ class Problem:
             raise InputError(faults)
         labels = tuple(str(one) for one in classes)
         _enough(arm, labels)
+        _enough_outcomes(value, outcome, cause)
         return Problem(
             frame, arm, labels, ref, outcome, value, None if horizon is None else float(horizon),
             member, bool(randomised), better, chance, measure, named, cause, classes,
@@ -362,6 +364,25 @@ def _enough(arm: Ints, labels: tuple[str, ...]) -> None:
         raise NotEstimable(
             f"fewer than {FEWEST_IN_ARM} rows in {_listed(small)}: more rows of such arms, or "
             "leaving them out of the question, would make it answerable"
+        )
+
+
+def _enough_outcomes(y: Floats | SurvivalOutcome, kind: str, cause: int | None) -> None:
+    if isinstance(y, SurvivalOutcome):
+        if not y.event.any():
+            raise NotEstimable("every row is censored: an effect needs events")
+        asked = y.event > 0 if cause is None else y.event == cause
+        scarce, what = int(asked.sum()), "events of the asked cause"
+    elif kind == BINARY:
+        scarce, what = int(min(y.sum(), len(y) - y.sum())), "rows with the rarer outcome"
+    else:
+        if np.ptp(y) == 0:
+            raise NotEstimable("every row has the same outcome: there is nothing to compare")
+        return
+    if scarce < FEWEST_OUTCOMES:
+        raise NotEstimable(
+            f"{scarce} {what}: at least {FEWEST_OUTCOMES} are needed, by more people or longer "
+            "follow-up"
         )
 
 

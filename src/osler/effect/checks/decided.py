@@ -64,6 +64,14 @@ def decided(problem: Problem) -> list[Decided]:
     return found
 
 
+def without_an_arm(groups: list[Decided], rows: int) -> Bools:
+    """Return which rows are in any of the groups, shape (n,)."""
+    inside = np.zeros(rows, dtype=bool)
+    for group in groups:
+        inside |= group.inside
+    return inside
+
+
 def _parts(series: pl.Series, kind: str, arm: Ints) -> list[Bools]:
     absent = series.is_null().to_numpy()
     parts: list[Bools] = [absent] if absent.any() else []

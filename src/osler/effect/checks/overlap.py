@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from osler.effect.checks.decided import Decided, decided, without_an_arm
 from osler.effect.problem import Problem
 from osler.learn.losses import Bools, Floats
 
 MOST_OUTSIDE = 0.2
 FEWEST_EFFECTIVE = 15.0
+MOST_DECIDED = 0.05
 NEAR_CERTAIN = 0.6
 
 
@@ -100,15 +102,22 @@ def supported(propensity: Floats) -> Bools:
 
 
 def overlap(problem: Problem, propensity: Floats) -> Overlap:
-    """Judge positivity from every row's chances of the arms, shape (n, K)."""
+    """Judge positivity from every row's chances of the arms, shape (n, K).
+
+    Rows with a value of a covariate that decides the treatment are outside as well; a value that
+    many rows have forbids an average over everyone by itself.
+    """
     limit = support_limit(len(propensity))
-    inside = supported(propensity)
+    groups = decided(problem)
+    inside = supported(propensity) & ~without_an_arm(groups, problem.rows)
     outside = float(np.mean(~inside))
     one_hot = problem.one_hot()
     weight = one_hot / np.maximum(propensity, 1e-12)
     effective = weight.sum(axis=0) ** 2 / np.maximum(np.sum(weight**2, axis=0), 1e-12)
     low = np.mean(propensity < limit, axis=0)
-    sufficient = outside <= MOST_OUTSIDE and bool(effective.min() >= FEWEST_EFFECTIVE)
+    enough = bool(effective.min() >= FEWEST_EFFECTIVE)
+    structural = [one for one in groups if one.rows > MOST_DECIDED * problem.rows]
+    sufficient = outside <= MOST_OUTSIDE and enough and not structural
     labels = problem.labels
     return Overlap(
         outside,
@@ -118,11 +127,22 @@ def overlap(problem: Problem, propensity: Floats) -> Overlap:
         {label: int(count) for label, count in zip(labels, one_hot.sum(axis=0), strict=True)},
         float(propensity.min()),
         sufficient,
-        "" if sufficient else _remedy(labels, low, outside, effective),
+        "" if sufficient else _remedy(labels, low, outside, effective, structural),
     )
 
 
-def _remedy(labels: tuple[str, ...], low: Floats, outside: float, effective: Floats) -> str:
+def _remedy(
+    labels: tuple[str, ...],
+    low: Floats,
+    outside: float,
+    effective: Floats,
+    structural: list[Decided],
+) -> str:
+    if structural and outside <= NEAR_CERTAIN:
+        return (
+            f"{structural[0]}: leave such people out of the eligibility, or ask for the average "
+            "within common support"
+        )
     scarce = labels[int(np.argmax(low))]
     if outside > NEAR_CERTAIN:
         return (
