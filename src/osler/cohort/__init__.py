@@ -4,6 +4,7 @@ from osler.cohort.build import Cohort, build, build_endpoints, explain, extract,
 from osler.cohort.case_control import case_control
 from osler.cohort.durations import duration
 from osler.cohort.flow import FlowStep
+from osler.cohort.occurrences import occurrences
 from osler.cohort.outcome import Horizon
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "explain",
     "extract",
     "faults",
+    "occurrences",
 ]
