@@ -187,15 +187,13 @@ class Search:
         self.signed = Signed(np.maximum(table.scores, 0.0), np.maximum(-table.scores, 0.0))
         most = int(np.sqrt(MOST_STORED / (2 * table.columns**2)))
         self.ranges = max(4, min(ranges or FIRST_RANGES, most))
-        self.best: Pair | None = None
+        self.best = improve(table, 0, int(table.sizes[0]) - 1)
 
     def run(self) -> Outcome:
         """Search until nothing is left, or the time is over."""
-        self._try(0, int(self.table.sizes[0]) - 1)
         cells = self._first()
         while True:
             bound, cells = self._prune(cells)
-            assert self.best is not None
             if not cells or self.clock.past(1.0):
                 limit = max(bound, self.best.value) if cells else self.best.value
                 return Outcome(self.best, limit, not cells)
@@ -203,7 +201,7 @@ class Search:
 
     def _try(self, column: int, code: int) -> None:
         found = improve(self.table, column, code)
-        if self.best is None or found.value > self.best.value:
+        if found.value > self.best.value:
             self.best = found
 
     def _first(self) -> dict[tuple[int, int], Cells]:
@@ -233,7 +231,8 @@ class Search:
         }
         likely = sorted(total, key=lambda key: -total[key])[:STARTS]
         for column, start, stop in likely:
-            if self.best is None or total[column, start, stop] > self._to_beat():
+            known = column == self.best.column and start <= self.best.code < stop
+            if total[column, start, stop] > self._to_beat() and (not known or stop - start == 1):
                 self._try(column, (start + stop - 1) // 2)
         floor = self._to_beat()
         kept = {}
@@ -247,7 +246,6 @@ class Search:
         return max(total.values(), default=-np.inf), kept
 
     def _to_beat(self) -> float:
-        assert self.best is not None
         return self.best.value + self.table.tolerance
 
     def _refine(self, cells: dict[tuple[int, int], Cells]) -> dict[tuple[int, int], Cells]:
