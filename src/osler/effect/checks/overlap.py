@@ -14,7 +14,7 @@ from osler.learn.losses import Bools, Floats
 MOST_OUTSIDE = 0.2
 FEWEST_EFFECTIVE = 15.0
 MOST_DECIDED = 0.05
-NEAR_CERTAIN = 0.6
+NEAR_CERTAIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ def support_limit(rows: int) -> float:
 def supported(propensity: Floats) -> Bools:
     """Return which rows could have had any arm, shape (n,)."""
     return np.asarray(propensity.min(axis=1) >= support_limit(len(propensity)))
+
+
+def common_support(problem: Problem, propensity: Floats) -> Bools:
+    """Return which rows are within common support and no covariate decided for, shape (n,)."""
+    return supported(propensity) & ~without_an_arm(decided(problem), problem.rows)
 
 
 def overlap(problem: Problem, propensity: Floats) -> Overlap:

@@ -1,0 +1,332 @@
+"""What a treatment does on average, to whom it does more, and whether the data can say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from osler.effect.average import (
+    average,
+    by_group,
+    overlap_average,
+    trimmed_average,
+)
+from osler.effect.checks.balance import Balance, balance
+from osler.effect.checks.overlap import NEAR_CERTAIN, Overlap, common_support, overlap
+from osler.effect.checks.timing import refuse_known_outcome
+from osler.effect.nuisance import DEFAULT, Nuisance, estimate
+from osler.effect.problem import CONTINUOUS, LOWER, RISK, TIME_TO_EVENT, Problem
+from osler.effect.scores import doubly_robust
+from osler.errors import Fault, InputError, NotEstimable
+from osler.learn.losses import Floats
+from osler.learn.table import Schema
+from osler.model.estimate import Estimate
+
+if TYPE_CHECKING:
+    from osler.effect.individual import Individual
+    from osler.effect.policy import Policy
+    from osler.effect.verdict import Verdict
+
+KIND = "treatment-effect"
+EVERYONE, OVERLAP, SUPPORT = "everyone", "overlap", "common support"
+POPULATIONS = (EVERYONE, OVERLAP, SUPPORT)
+NOT_FITTED = "the model has not been fitted; call fit first"
+
+
+@dataclass
+class _Fitted:
+    """What a fit leaves behind; the rows themselves are gone from a model that was loaded."""
+
+    schema: Schema
+    problem: Problem
+    nuisance: Nuisance
+    scores: Floats
+    overlap: Overlap
+
+
+class TreatmentEffect:
+    """Average and individual effects of a treatment, with a verdict on choosing by person.
+
+    Effects are differences, treated minus reference: of means, of risks, or for time to event of
+    the risk of cause 1 by the horizon. They are those of the treatment only if all that decided
+    it and bears on the outcome is among the covariates, or if it was drawn by lot.
+
+    Parameters
+    ----------
+    outcome
+        ``"continuous"``, ``"binary"`` or ``"time-to-event"``.
+    horizon
+        Time at which risks are compared, in the unit of `y`.
+    randomised
+        Whether treatment was drawn by lot; then shares, not covariates, give its chances.
+    better
+        Whether ``"lower"`` or ``"higher"`` outcomes are to be wished for.
+    seed
+        Makes a fit repeatable.
+    reference
+        Label of the arm that others are compared with; 0 by default.
+    measure
+        For time to event ``"risk"``, or ``"rmst"`` for the mean time without an event up to the
+        horizon.
+    learner
+        ``"default"``, or ``"fast"`` for penalised linear predictors alone.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(400, 2))
+    >>> treated = rng.integers(0, 2, 400)
+    >>> y = x[:, 0] + 2.0 * treated + rng.normal(size=400)
+    >>> model = TreatmentEffect(randomised=True, learner="fast").fit(x, treated, y)
+    >>> estimate = model.average_effect()
+    >>> bool(estimate.low < 2.0 < estimate.high)
+    True
+    """
+
+    _settings = (
+        "outcome", "horizon", "randomised", "better", "seed", "reference", "measure", "learner",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        outcome: str = CONTINUOUS,
+        horizon: float | None = None,
+        randomised: bool = False,
+        better: str = LOWER,
+        seed: int = 0,
+        reference: Any = None,
+        measure: str = RISK,
+        learner: str = DEFAULT,
+    ) -> None:
+        self.outcome, self.horizon, self.randomised = outcome, horizon, randomised
+        self.better, self.seed, self.reference = better, seed, reference
+        self.measure, self.learner = measure, learner
+        self._fitted: _Fitted | None = None
+        self._individual: Individual | None = None
+        self._verdict: Verdict | None = None
+        self._notes: tuple[str, ...] = ()
+        self._call_notes: tuple[str, ...] = ()
+
+    def fit(
+        self, X: Any, treatment: Any, y: Any, *, groups: Any = None, probability: Any = None
+    ) -> Self:
+        """Learn from rows of a trial, or of care as it was.
+
+        Parameters
+        ----------
+        X
+            Covariates known when treatment was decided; missing values allowed.
+        treatment : shape (n,)
+            0/1, or labels of two or more arms.
+        y : shape (n,)
+            Outcome; for time to event a structured array with `event` and `time`.
+        groups : shape (n,), optional
+            Subject of each row, where a subject appears more than once.
+        probability : shape (n,) or (n, K), optional
+            Chances of the arms by design.
+
+        Raises
+        ------
+        InputError
+            All faults of the input at once.
+        NotEstimable
+            If the rows cannot answer: one arm or too small a one, too few outcomes, an outcome
+            that was known at time zero, treatment all but decided by the covariates.
+        """
+        problem = Problem.of(
+            X, treatment, y, outcome=self.outcome, horizon=self.horizon,
+            randomised=self.randomised, better=self.better, reference=self.reference,
+            cluster=groups, probability=probability, measure=self.measure,
+        )  # fmt: skip
+        notes = refuse_known_outcome(problem)
+        nuisance = estimate(problem, self.seed, self.learner)
+        judged = overlap(problem, nuisance.propensity)
+        if judged.outside > NEAR_CERTAIN:
+            raise NotEstimable(str(judged))
+        if not judged.sufficient:
+            notes = (*notes, str(judged))
+        scores = doubly_robust(problem, nuisance)
+        schema = Schema.of(problem.frame, problem.named)
+        self._fitted = _Fitted(schema, problem, nuisance, scores, judged)
+        self._individual = self._verdict = None
+        self._notes, self._call_notes = notes, ()
+        return self
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Labels of the arms."""
+        return self._ready().problem.labels
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing of the fit and of the last call, in sentences."""
+        return (*self._notes, *self._call_notes)
+
+    @property
+    def overlap(self) -> Overlap:
+        """How far the arms share their people."""
+        return self._ready().overlap
+
+    @property
+    def balance(self) -> list[Balance]:
+        """How the arms differ in every covariate, before and after weighing."""
+        fitted = self._ready()
+        return balance(fitted.problem, fitted.nuisance.propensity)
+
+    def average_effect(
+        self, arm: Any = None, population: str = EVERYONE, level: float = 0.95
+    ) -> Estimate:
+        """Return the average effect of an arm against the reference.
+
+        Parameters
+        ----------
+        arm
+            Label of the arm; may be left out where there is but one besides the reference.
+        population
+            ``"everyone"``; ``"overlap"``, where each row counts by how undecided its treatment
+            was; or ``"common support"``, the rows for whom every arm was open.
+
+        Raises
+        ------
+        NotEstimable
+            For everyone, where the arms do not share their people enough; the message says what
+            would help.
+        """
+        fitted, which = self._ready(), self._arm(arm)
+        if population not in POPULATIONS:
+            raise InputError(
+                Fault("population", repr(population), f"one of {', '.join(POPULATIONS)}")
+            )
+        if population == OVERLAP:
+            return overlap_average(
+                fitted.scores, fitted.problem, fitted.nuisance, which, level=level
+            )
+        if population == SUPPORT:
+            inside = common_support(fitted.problem, fitted.nuisance.propensity)
+            return trimmed_average(fitted.scores, fitted.problem, inside, which, level=level)
+        self._require_overlap()
+        return average(fitted.scores, fitted.problem, which, level=level)
+
+    def group_effects(
+        self, groups: Any, arm: Any = None, level: float = 0.95
+    ) -> dict[str, Estimate]:
+        """Return the average effect within groups made of what was known at time zero.
+
+        Parameters
+        ----------
+        groups : shape (n,)
+            A label for every row of the fit, in its order.
+        """
+        fitted, which = self._ready(), self._arm(arm)
+        self._require_overlap()
+        return by_group(fitted.scores, groups, fitted.problem, which, level=level)
+
+    def effects_by_cause(self, arm: Any = None, level: float = 0.95) -> dict[str, Estimate]:
+        """Return risk differences by the horizon of every cause and of any, side by side.
+
+        A treatment that spares one cause leaves more people to the others: no cause alone says
+        what it does.
+        """
+        fitted, which = self._ready(), self._arm(arm)
+        if fitted.problem.kind != TIME_TO_EVENT:
+            raise InputError(Fault("outcome", fitted.problem.kind, "time-to-event"))
+        self._require_overlap()
+        answer = {}
+        causes: list[int | None] = [*range(1, fitted.problem.survival.causes + 1), None]
+        for cause in causes:
+            problem = replace(fitted.problem, cause=cause, measure=RISK)
+            nuisance = estimate(problem, self.seed, self.learner)
+            scores = doubly_robust(problem, nuisance)
+            name = "any cause" if cause is None else f"cause {cause}"
+            answer[name] = average(scores, problem, which, level=level)
+        return answer
+
+    def effect(self, X: Any, arm: Any = None) -> Floats:
+        """Return the expected effect for people like each row, shape (n,)."""
+        fitted, which = self._ready(), self._arm(arm)
+        frame, self._call_notes = fitted.schema.align(X)
+        return self._learned().effect(frame, which)
+
+    def effect_interval(
+        self, X: Any, level: float = 0.95, arm: Any = None
+    ) -> tuple[Floats, Floats]:
+        """Return intervals for the conditional effect at each row, (low, high), each (n,)."""
+        if not 0 < level < 1:
+            raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
+        fitted, which = self._ready(), self._arm(arm)
+        frame, self._call_notes = fitted.schema.align(X)
+        return self._learned().interval(frame, level, which)
+
+    def verdict(self) -> Verdict:
+        """Return whether to personalise, treat by the average, or say that overlap is missing."""
+        if self._verdict is None:
+            from osler.effect.verdict import judge
+
+            fitted = self._ready()
+            self._verdict = judge(fitted.problem, fitted.nuisance, self.seed)
+        return self._verdict
+
+    def policy(self, depth: int = 2) -> Policy:
+        """Return the best rule of at most `depth` questions, with its value on held-out rows."""
+        from osler.effect.policy import learn
+
+        fitted = self._ready()
+        return learn(fitted.problem, fitted.scores, depth=depth, seed=self.seed)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the settings by name; `deep` is there for scikit-learn."""
+        del deep
+        return {name: getattr(self, name) for name in self._settings}
+
+    def set_params(self, **settings: Any) -> Self:
+        """Change settings by name.
+
+        Raises
+        ------
+        InputError
+            If there is no such setting.
+        """
+        unknown = [name for name in settings if name not in self._settings]
+        if unknown:
+            known = ", ".join(self._settings)
+            raise InputError([Fault("set_params", name, f"one of {known}") for name in unknown])
+        for name, value in settings.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({settings})"
+
+    def _ready(self) -> _Fitted:
+        if self._fitted is None:
+            raise NotEstimable(NOT_FITTED)
+        return self._fitted
+
+    def _learned(self) -> Individual:
+        if self._individual is None:
+            from osler.effect.individual import learn
+
+            fitted = self._ready()
+            self._individual = learn(fitted.problem, fitted.nuisance, self.seed)
+        return self._individual
+
+    def _arm(self, arm: Any) -> int:
+        problem = self._ready().problem
+        others = [one for one in range(problem.arms) if one != problem.reference]
+        if arm is None and len(others) == 1:
+            return others[0]
+        found = [one for one in others if problem.labels[one] == str(arm)]
+        if not found:
+            listed = ", ".join(problem.labels[one] for one in others)
+            came = "none" if arm is None else "no arm of the fit besides the reference"
+            raise InputError(Fault("arm", came, f"one of {listed}"))
+        return found[0]
+
+    def _require_overlap(self) -> None:
+        judged = self._ready().overlap
+        if not judged.sufficient:
+            raise NotEstimable(str(judged))
