@@ -299,6 +299,7 @@ def _not_learned_from(saved: SavedRun, material: Material, vault: Vault) -> Mate
         matrix=material.matrix.take(kept),
         groups=material.groups[kept],
         latest_source=material.latest_source[kept],
+        occurrences=material.occurrences[kept],
     )
 
 

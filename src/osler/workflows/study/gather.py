@@ -11,7 +11,7 @@ from operator import add
 import polars as pl
 from joblib import Parallel, delayed
 
-from osler.cohort import Cohort, build
+from osler.cohort import Cohort, build, occurrences
 from osler.errors import Fault, InputError
 from osler.extras import require
 from osler.features import FeatureMatrix, Hierarchy, featurise
@@ -40,12 +40,15 @@ class Material:
         One text column per group variable, `unknown` where nothing is recorded.
     latest_source
         Time of the latest event that a row's features could see; null when there is none.
+    occurrences
+        When the predicates of a target trial occur around each row, if the study has one.
     """
 
     cohort: Cohort
     matrix: FeatureMatrix
     groups: pl.DataFrame
     latest_source: pl.Series
+    occurrences: pl.DataFrame
 
     @classmethod
     def concat(cls, parts: Iterable[Material]) -> Material:
@@ -64,6 +67,7 @@ class Material:
             FeatureMatrix.concat([part.matrix for part in listed]).take(order.to_numpy()),
             pl.concat([part.groups for part in listed])[order],
             pl.concat([part.latest_source for part in listed])[order],
+            pl.concat([part.occurrences for part in listed])[order],
         )
 
 
@@ -125,6 +129,7 @@ def of_events(events: pl.DataFrame, study: Study) -> Material:
         matrix_of(events, cohort.rows, study),
         groups_of(events, cohort.rows, study),
         latest_source_of(events, cohort.rows),
+        occurrences_of(events, cohort.rows, study),
     )
 
 
@@ -238,6 +243,13 @@ def _regex(pattern: str) -> str:
 
 def _escape(char: str) -> str:
     return char if char.isalnum() or char in "_/ " else f"\\{char}"
+
+
+def occurrences_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:
+    """Return when the arms and negative controls of the study's trial occur around each row."""
+    if study.treatment is None:
+        return pl.DataFrame({"none": pl.Series([None] * rows.height, dtype=pl.Boolean)})
+    return occurrences(events, study.task, rows, study.treatment.predicates)
 
 
 def latest_source_of(events: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:

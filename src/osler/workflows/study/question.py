@@ -21,6 +21,7 @@ from osler.model import digest_of
 from osler.workflows.derived import DERIVABLE
 from osler.workflows.study.card_keys import Told, read_card
 from osler.workflows.study.document import kind_of, load_yaml, read_text
+from osler.workflows.study.trial.plan import TrialPlan, read_trial
 
 OLDEST_YEARS = 150
 LONGEST_SHOWN = 60
@@ -150,6 +151,8 @@ class Study:
         The file as it was read.
     index
         The `index:` section: times after each trigger at which the question is asked again.
+    treatment
+        The `treatment:` section: a target trial on the rows of the study.
     """
 
     title: str
@@ -167,6 +170,7 @@ class Study:
     card: Told
     text: str
     index: Mapping[str, Any] | None = None
+    treatment: TrialPlan | None = None
 
     @property
     def digest(self) -> str:
@@ -223,6 +227,7 @@ class Study:
             card=read_card(top.section("card")),
             text=text,
             index=index if content.get("index") is not None else None,
+            treatment=read_trial(top.section("treatment"), task=task, outcome=outcome),
         )
         top.finish()
         known = _causes(outcome)
