@@ -14,6 +14,7 @@ from osler.learn.linear import ridge
 from osler.learn.losses import Floats, Ints, LogisticLoss, expit, level_of
 
 PENALTIES = (1.0, 30.0)
+CURVED = 10.0  # beyond the last few rows a curve runs away, and one over a chance with it
 MOST_STEPS = 200
 
 
@@ -38,12 +39,11 @@ def propensities(problem: Problem, designs: Designs, fold: Ints, seed: int, fast
 
 def _linear(problem: Problem, designs: Designs, fold: Ints, penalty: float) -> Floats:
     design = designs.every(1)
+    each = np.where(designs.encoding.linear_curved, CURVED, 1.0) * penalty
     chance = np.empty((problem.rows, problem.arms))
     for one in np.unique(fold):
         held = fold == one
-        chance[held] = _fitted(
-            design[~held], problem.arm[~held], problem.arms, design[held], penalty
-        )
+        chance[held] = _fitted(design[~held], problem.arm[~held], problem.arms, design[held], each)
     return chance
 
 
@@ -76,21 +76,20 @@ def _mixed(candidates: list[Floats], arm: Ints) -> Floats:
     return np.asarray(np.tensordot(weights, np.stack(candidates), 1))
 
 
-def _fitted(design: Floats, arm: Ints, arms: int, asked: Floats, penalty: float) -> Floats:
+def _fitted(design: Floats, arm: Ints, arms: int, asked: Floats, penalty: Floats) -> Floats:
     if arms == 2:
         loss = LogisticLoss((arm == 1).astype(np.float64))
-        fit = ridge(design, loss, np.full(design.shape[1], penalty))
+        fit = ridge(design, loss, penalty)
         chance = expit(fit.predict(asked))
         return np.column_stack([1.0 - chance, chance])
     coefficients = _multinomial(np.column_stack([np.ones(len(design)), design]), arm, arms, penalty)
     return np.asarray(softmax(coefficients[0] + asked @ coefficients[1:], axis=1))
 
 
-def _multinomial(design: Floats, arm: Ints, arms: int, strength: float) -> Floats:
+def _multinomial(design: Floats, arm: Ints, arms: int, strength: Floats) -> Floats:
     """Return penalised coefficients, shape (p, K); the first row of the design is the level."""
     target = np.eye(arms)[arm]
-    penalty = np.full((design.shape[1], 1), strength)
-    penalty[0] = 0.0
+    penalty = np.concatenate([[0.0], strength])[:, None]
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         b = flat.reshape(design.shape[1], arms)

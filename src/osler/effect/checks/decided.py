@@ -29,6 +29,8 @@ class Decided:
         Label of the arm that nobody there had.
     rows
         How many people are there.
+    end
+        Whether they are an end of a number, found by looking, and not a value of few.
     inside : shape (n,)
         Which.
     """
@@ -36,6 +38,7 @@ class Decided:
     covariate: str
     arm: str
     rows: int
+    end: bool
     inside: Bools
 
     def __str__(self) -> str:
@@ -59,8 +62,8 @@ def decided(problem: Problem) -> list[Decided]:
     found: list[Decided] = []
     kinds = Schema.of(problem.frame, True).kinds
     for series, kind in zip(problem.frame.get_columns(), kinds, strict=True):
-        for inside in _parts(series, kind, problem.arm):
-            found += _missing_arms(problem, series.name, inside, share)
+        for inside, end in _parts(series, kind, problem.arm):
+            found += _missing_arms(problem, series.name, inside, end, share)
     return found
 
 
@@ -72,14 +75,14 @@ def without_an_arm(groups: list[Decided], rows: int) -> Bools:
     return inside
 
 
-def _parts(series: pl.Series, kind: str, arm: Ints) -> list[Bools]:
+def _parts(series: pl.Series, kind: str, arm: Ints) -> list[tuple[Bools, bool]]:
     absent = series.is_null().to_numpy()
-    parts: list[Bools] = [absent] if absent.any() else []
+    parts: list[tuple[Bools, bool]] = [(absent, False)] if absent.any() else []
     if series.n_unique() <= FEW_VALUES or kind != NUMBER:
         codes = series.rank("dense").fill_null(0).to_numpy()
-        return parts + [codes == code for code in np.unique(codes) if code > 0]
+        return parts + [(codes == code, False) for code in np.unique(codes) if code > 0]
     values = series.to_numpy().astype(np.float64)
-    return parts + _ends(values, absent, arm)
+    return parts + [(inside, True) for inside in _ends(values, absent, arm)]
 
 
 def _ends(values: Floats, absent: Bools, arm: Ints) -> list[Bools]:
@@ -96,10 +99,14 @@ def _ends(values: Floats, absent: Bools, arm: Ints) -> list[Bools]:
     return answer
 
 
-def _missing_arms(problem: Problem, name: str, inside: Bools, share: Floats) -> list[Decided]:
+def _missing_arms(
+    problem: Problem, name: str, inside: Bools, end: bool, share: Floats
+) -> list[Decided]:
     rows = int(inside.sum())
     if not rows:
         return []
     counts = np.bincount(problem.arm[inside], minlength=problem.arms)
     unlikely = (counts == 0) & (rows * np.log1p(-np.minimum(share, 0.999999)) < np.log(UNLIKELY))
-    return [Decided(name, problem.labels[arm], rows, inside) for arm in np.flatnonzero(unlikely)]
+    return [
+        Decided(name, problem.labels[arm], rows, end, inside) for arm in np.flatnonzero(unlikely)
+    ]

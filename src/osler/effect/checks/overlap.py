@@ -14,6 +14,7 @@ from osler.learn.losses import Bools, Floats
 MOST_OUTSIDE = 0.2
 FEWEST_EFFECTIVE = 15.0
 MOST_DECIDED = 0.05
+MOST_DECIDED_END = 0.15  # an end is the longest of many, and long by chance more easily
 NEAR_CERTAIN = 0.5
 
 
@@ -121,7 +122,11 @@ def overlap(problem: Problem, propensity: Floats) -> Overlap:
     effective = weight.sum(axis=0) ** 2 / np.maximum(np.sum(weight**2, axis=0), 1e-12)
     low = np.mean(propensity < limit, axis=0)
     enough = bool(effective.min() >= FEWEST_EFFECTIVE)
-    structural = [one for one in groups if one.rows > MOST_DECIDED * problem.rows]
+    structural = [
+        one
+        for one in groups
+        if one.rows > (MOST_DECIDED_END if one.end else MOST_DECIDED) * problem.rows
+    ]
     sufficient = outside <= MOST_OUTSIDE and enough and not structural
     labels = problem.labels
     return Overlap(
