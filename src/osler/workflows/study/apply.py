@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,21 @@ import osler
 from osler import evaluate
 from osler.cohort.flow import FlowStep
 from osler.errors import Fault, InputError, NotEstimable
-from osler.evaluate import Placing, Recalibration
-from osler.evaluate.recalibrate import KINDS
 from osler.features.column import AGE_CODE
 from osler.model import FORMAT_VERSION, Provenance, digest_of
 from osler.report import study_html
 from osler.vault import Vault
 from osler.workflows.derived import inputs_of, warnings_of
 from osler.workflows.opening import Opening
+from osler.workflows.study.applied import Applied, Wanted
+from osler.workflows.study.apply_results import results_of
 from osler.workflows.study.card import write_card
 from osler.workflows.study.domain import DOMAIN, cells_of, save_domain
 from osler.workflows.study.fitting import Outcomes, predict, predict_interval
 from osler.workflows.study.gather import Material, gather
 from osler.workflows.study.horizons import Horizon
-from osler.workflows.study.judging import SELECTED, Judge, observed_incidence, unformed
 from osler.workflows.study.question import Study
-from osler.workflows.study.results import cohort_section, outcome_codes, variables_section
+from osler.workflows.study.results import outcome_codes
 from osler.workflows.study.run import grid_of, outcomes_of, said_of_race
 from osler.workflows.study.saved import (
     FINAL,
@@ -43,8 +42,6 @@ from osler.workflows.study.saved import (
     SavedRun,
     plain,
 )
-from osler.workflows.study.transport import Newcomers, performance, transport_section
-from osler.workflows.study.wording import Variable
 from osler.workflows.writing import (
     DIGESTS,
     check_replaceable,
@@ -53,114 +50,10 @@ from osler.workflows.writing import (
     write_json,
 )
 
-AS_SAVED = "as saved"
-EVERYONE = "nobody left out"
-FEWEST_JUDGED_EVENTS = 10
-SAME_PEOPLE_SHARE = 0.5
 GRID = 60
 TRAINED = "not among those the model learned from"
-LIMITS = (
-    "The numbers describe people like those of this cohort, under the care they had.",
-    "A reason says what moved the prediction, not what would happen if it were changed.",
-    "One vault is one place: that a model travels to it says little about the next.",
-)
-# What is told of a model before and after its recalibration.
-BEFORE_AND_AFTER = (
-    "brier",
-    "ibs",
-    "log_loss",
-    "oe",
-    "calibration_slope",
-    "calibration_intercept",
-    "ici",
-)
 
-# What is repeated of the run that the model comes from.
-DEVELOPMENT = (
-    "question", "scope", "cohort", "model", "metrics", "selected", "groups", "group_note",
-    "fairness", "outcome",
-)  # fmt: skip
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How a run is to be applied.
-
-    Parameters
-    ----------
-    recalibrate
-        `intercept`, `slope`, `full`; None applies the model as it was saved.
-    share
-        Share of the subjects that the recalibration is fitted on; the rest judge it.
-    """
-
-    recalibrate: str | None = None
-    share: float = 0.5
-    seed: int = 0
-    engine: str = "local"
-
-    def __post_init__(self) -> None:
-        faults = []
-        if self.recalibrate is not None and self.recalibrate not in KINDS:
-            faults.append(
-                Fault("recalibrate", repr(self.recalibrate), f"one of {', '.join(KINDS)}")
-            )
-        if not 0.1 <= self.share <= 0.9:
-            faults.append(Fault("share", f"{self.share:g}", "a share from 0.1 to 0.9"))
-        if faults:
-            raise InputError(faults)
-
-
-@dataclass(frozen=True)
-class _Applied:
-    """A model on new people: what it said, of whom, and who judges it.
-
-    Parameters
-    ----------
-    saved, final
-        Incidence of the model as saved and as recalibrated, shape (n, K, t); one array when there
-        was no recalibration.
-    inside : shape (n,)
-        Rows in the model's domain.
-    fitted_on : shape (n,)
-        Rows that the recalibration was fitted on; none of them judges.
-    """
-
-    run: SavedRun
-    model: FittedModel
-    material: Material
-    outcomes: Outcomes
-    horizons: tuple[Horizon, ...]
-    times: Floats
-    saved: Floats
-    final: Floats
-    inside: Bools
-    fitted_on: Bools
-    placing: Placing | None
-    wanted: Wanted
-
-    @property
-    def at(self) -> tuple[int, ...]:
-        """Positions of the horizons among the times."""
-        return tuple(int(np.searchsorted(self.times, one.days)) for one in self.horizons)
-
-    def judge(self, rows: Bools) -> Judge:
-        """Return the judge over some rows."""
-        return Judge(
-            outcomes=self.outcomes,
-            subjects=self.material.cohort.rows["subject_id"].to_numpy(),
-            rows=np.flatnonzero(rows),
-            train=self.outcomes.y,
-            times=self.times,
-            at=self.at,
-            horizons=self.horizons,
-            plan=self.run.study.evaluation,
-            seed=self.wanted.seed,
-        )
 
 
 def apply_study(
@@ -220,7 +113,7 @@ def apply_study(
     applied = _applied(saved, material, wanted)
     results: dict[str, Any] = plain(
         {
-            **_results(applied, study),
+            **results_of(applied, study),
             "provenance": vars(_provenance(saved, study, vault, seed)),
         }
     )
@@ -303,7 +196,7 @@ def _not_learned_from(saved: SavedRun, material: Material, vault: Vault) -> Mate
     )
 
 
-def _applied(saved: SavedRun, material: Material, wanted: Wanted) -> _Applied:
+def _applied(saved: SavedRun, material: Material, wanted: Wanted) -> Applied:
     """Predict, find who is out of the domain, and recalibrate on a part if asked."""
     outcomes = outcomes_of(material.cohort, saved.study)
     _check_labels(outcomes)
@@ -320,14 +213,14 @@ def _applied(saved: SavedRun, material: Material, wanted: Wanted) -> _Applied:
     placing = None if domain is None else domain.place(cells_of(part))
     inside = np.ones(len(outcomes.cause), dtype=np.bool_) if placing is None else placing.inside
     _check_inside(inside)
-    applied = _Applied(
+    applied = Applied(
         saved, model, material, outcomes, horizons, times, incidence, incidence, inside,
         np.zeros_like(inside), placing, wanted,
     )  # fmt: skip
     return applied if wanted.recalibrate is None else _recalibrated(applied, wanted.recalibrate)
 
 
-def _recalibrated(applied: _Applied, kind: str) -> _Applied:
+def _recalibrated(applied: Applied, kind: str) -> Applied:
     """Fit the recalibration on a part of the subjects and update everyone's predictions."""
     fitted_on = part_of(applied, applied.wanted)
     rows = np.flatnonzero(fitted_on & applied.inside)
@@ -358,7 +251,7 @@ def _recalibrated(applied: _Applied, kind: str) -> _Applied:
     )
 
 
-def part_of(applied: _Applied, wanted: Wanted) -> Bools:
+def part_of(applied: Applied, wanted: Wanted) -> Bools:
     """Draw the subjects that the recalibration is fitted on, alike with and without the event."""
     subjects = applied.material.cohort.rows["subject_id"].to_numpy()
     cause = applied.outcomes.cause
@@ -411,209 +304,6 @@ def _check_inside(inside: Bools) -> None:
         )
 
 
-def _results(applied: _Applied, study: Study) -> dict[str, Any]:
-    """Return the object of `results.json`, but for the provenance."""
-    saved, material, outcomes = applied.run.results, applied.material, applied.outcomes
-    judged = applied.inside & ~applied.fitted_on
-    judge = applied.judge(judged)
-    _check_events(judge)
-    metrics = _metrics(applied, judge)
-    own = metrics[SELECTED]
-    groups, group_note = judge.groups(applied.final, material)
-    part = applied.model.of(material.matrix)
-    columns = [(one.code, one.aggregation) for one in part.columns]
-    known = _variables(applied.run, part)
-    gates = evaluate.gates(study.evaluation.limits, own, groups)
-    timed = outcomes.entry_days is not None
-    return {
-        "format_version": FORMAT_VERSION,
-        "title": study.title,
-        "people": study.people,
-        "scope": list(study.scope),
-        "warnings": [*study.warnings, *_warnings(applied)],
-        "cohort": cohort_section(material, outcomes, known, columns, part),
-        "outcome": saved["outcome"],
-        "model": {**saved["model"], "validation": _how(applied, judged)},
-        "metrics": {name: _json(one) for name, one in metrics.items()},
-        "other_causes": {
-            name: _json(judge.metrics(applied.final, cause))
-            for cause, name in list(enumerate(outcomes.causes, start=1))[1:]
-            if timed and (judge.y["event"] == cause).any()
-        },
-        "selected": SELECTED,
-        "headline": saved["headline"],
-        "comparisons": [],
-        "groups": groups,
-        "group_note": group_note,
-        "fairness": judge.fairness(applied.final, material),
-        "sites": [],
-        "calibration": judge.calibration(applied.final),
-        "net_benefit": judge.net_benefit(applied.final),
-        "incidence": observed_incidence(outcomes, max(one.days for one in applied.horizons)),
-        "leakage": [],
-        "gates": [vars(gate) for gate in gates],
-        "importance": [],
-        "variables": variables_section(known, part),
-        "limits": [*LIMITS, *_limits(applied)],
-        "question": saved["question"],
-        "transport": {
-            **transport_section(
-                applied.run, _newcomers(applied), applied.run.domain(), applied.placing
-            ),
-            "absent_columns": _absent(applied),
-            "performance": performance(saved["metrics"][saved["selected"]], _json(own)),
-        },
-        "development": {name: saved[name] for name in DEVELOPMENT if name in saved},
-        "recalibration": _recalibration(applied, judge, metrics, own),
-    }
-
-
-def _metrics(applied: _Applied, judge: Judge) -> dict[str, dict[str, Any]]:
-    """Return the metrics of the model as it speaks, as it was saved, and over everyone."""
-    metrics = {SELECTED: judge.metrics(applied.final)}
-    if applied.wanted.recalibrate is not None:
-        metrics[f"{SELECTED}, {AS_SAVED}"] = judge.metrics(applied.saved)
-    unseen = ~applied.fitted_on
-    if not applied.inside[unseen].all():
-        metrics[f"{SELECTED}, {EVERYONE}"] = applied.judge(unseen).metrics(applied.final)
-    return metrics
-
-
-def _check_events(judge: Judge) -> None:
-    """Refuse to judge by a handful of events."""
-    cause = judge.outcomes.take(judge.rows).cause
-    events = int((cause == 1).sum())
-    fewer = events if judge.outcomes.entry_days is not None else min(events, len(cause) - events)
-    if fewer < FEWEST_JUDGED_EVENTS:
-        raise NotEstimable(
-            f"{fewer} rows of the {'event' if fewer == events else 'rarer outcome'} to judge the "
-            f"model by; at least {FEWEST_JUDGED_EVENTS} are needed: load more subjects, or fit the "
-            "recalibration on a smaller share"
-        )
-
-
-def _how(applied: _Applied, judged: Bools) -> str:
-    subjects = applied.material.cohort.rows["subject_id"].to_numpy()
-    count = len(np.unique(subjects[judged]))
-    how = f"external validation: {count:,} subjects of another vault, none of whom it learned from"
-    if applied.wanted.recalibrate is not None:
-        other = len(np.unique(subjects[applied.fitted_on]))
-        how += f" or was recalibrated on ({other:,} others were drawn for that)"
-    return how
-
-
-def _warnings(applied: _Applied) -> list[str]:
-    """Return what every reader of the applied run must be told first."""
-    told = []
-    outside = int((~applied.inside).sum())
-    if outside:
-        told.append(
-            f"The model abstains of {outside:,} of {len(applied.inside):,} rows: they are out of "
-            "its domain, and the first column of numbers is not about them."
-        )
-    if _same_people(applied):
-        told.append(
-            "Many rows equal rows that the model was learned on in subject, time and outcome. If "
-            "they are the same people, this is no external validation."
-        )
-    return told
-
-
-def _same_people(applied: _Applied) -> bool:
-    """Tell whether the new rows are those of the run in another vault."""
-    rows, before = applied.material.cohort.rows, applied.run.predictions
-    keys = [name for name in rows.columns if name in before.columns]
-    shared = rows.select(keys).join(before.select(keys), on=keys, how="semi", nulls_equal=True)
-    return shared.height > SAME_PEOPLE_SHARE * rows.height
-
-
-def _limits(applied: _Applied) -> list[str]:
-    told = list(applied.model.unknown(applied.material.matrix))
-    absent = _absent(applied)
-    if absent:
-        told.append(
-            f"{len(absent)} of the model's {len(applied.model.columns)} columns are of events that "
-            "nobody here has; the model takes them for not recorded."
-        )
-    told += [
-        f"No group of {name} could be formed: no event tells it."
-        for name in unformed(applied.material)
-    ]
-    return told
-
-
-def _absent(applied: _Applied) -> list[str]:
-    present = {str(one) for one in applied.material.matrix.columns}
-    return [one for one in applied.model.columns if one not in present]
-
-
-def _newcomers(applied: _Applied) -> Newcomers:
-    return Newcomers(
-        applied.material.cohort.rows,
-        cells_of(applied.model.of(applied.material.matrix)),
-        applied.outcomes,
-        applied.saved,
-        applied.at,
-        applied.horizons,
-        applied.run.study.evaluation.bootstrap,
-        applied.wanted.seed,
-    )
-
-
-def _recalibration(
-    applied: _Applied, judge: Judge, metrics: dict[str, dict[str, Any]], own: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Return what was fitted, on whom, and the model before and after on those left."""
-    update: Recalibration | None = applied.model.recalibration
-    if update is None or applied.wanted.recalibrate is None:
-        return None
-    before = metrics[f"{SELECTED}, {AS_SAVED}"]
-    subjects = applied.material.cohort.rows["subject_id"].to_numpy()
-    fitted_on = applied.fitted_on
-    return {
-        "kind": update.kind,
-        "notes": list(update.notes),
-        "fitted_on": {
-            "rows": int((fitted_on & applied.inside).sum()),
-            "subjects": len(np.unique(subjects[fitted_on & applied.inside])),
-            "events": {
-                name: int((applied.outcomes.cause[fitted_on & applied.inside] == c).sum())
-                for c, name in enumerate(applied.outcomes.causes, start=1)
-            },
-            "share": applied.wanted.share,
-            "seed": applied.wanted.seed,
-        },
-        "judged_on": {
-            "rows": len(judge.rows),
-            "subjects": len(np.unique(subjects[judge.rows])),
-        },
-        "curves": {
-            name: curve.to_json()
-            for name, curve in zip(applied.outcomes.causes, update.curves, strict=True)
-        },
-        "anchor_days": update.anchor,
-        "before_and_after": [
-            {"metric": name, "before": before[name].to_json(), "after": one.to_json()}
-            for name, one in own.items()
-            if name.startswith(BEFORE_AND_AFTER) and name in before
-        ],
-        "calibration_before": judge.calibration(applied.saved),
-    }
-
-
-def _variables(run: SavedRun, part: Any) -> list[Variable]:
-    """Return the run's variables by the columns of its model."""
-    position = {str(column): index for index, column in enumerate(part.columns)}
-    found = []
-    for one in run.results["variables"]:
-        places = {name: position[name] for name in one["columns"] if name in position}
-        levels = {places[name]: level for name, level in one["levels"].items() if name in places}
-        if places:
-            columns = tuple(places.values())
-            found.append(Variable(one["name"], one["code"], columns, levels, one["unit"]))
-    return found
-
-
 def _provenance(saved: SavedRun, study: Study, vault: Vault, seed: int) -> Provenance:
     return Provenance(
         software=f"osler {osler.__version__}",
@@ -632,7 +322,7 @@ def _provenance(saved: SavedRun, study: Study, vault: Vault, seed: int) -> Prove
     )
 
 
-def _predictions(applied: _Applied) -> pl.DataFrame:
+def _predictions(applied: Applied) -> pl.DataFrame:
     """Return one row per row of the cohort; no prediction where the model abstains."""
     n = len(applied.inside)
     columns: dict[str, Any] = {
@@ -661,7 +351,7 @@ def _predictions(applied: _Applied) -> pl.DataFrame:
     return pl.concat([applied.material.cohort.rows, frame], how="horizontal")
 
 
-def _save(folder: Path, applied: _Applied, results: dict[str, Any]) -> None:
+def _save(folder: Path, applied: Applied, results: dict[str, Any]) -> None:
     """Write every file of the applied run, the list of digests last."""
     (folder / STUDY).write_text(applied.run.study.text, "utf-8")
     write_json(folder / RESULTS, results)
@@ -675,7 +365,3 @@ def _save(folder: Path, applied: _Applied, results: dict[str, Any]) -> None:
     write_json(
         folder / DIGESTS, {"format_version": FORMAT_VERSION, "sha256": folder_digests(folder)}
     )
-
-
-def _json(metrics: dict[str, Any]) -> dict[str, Any]:
-    return {key: one.to_json() for key, one in metrics.items()}
