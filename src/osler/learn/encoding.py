@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ KNOTS = (0.05, 0.35, 0.65, 0.95)  # four knots: Harrell 2015, Regression Modelin
 FEWEST_FOR_SPLINE = 8
 ROWS_FOR_SPLINES = 15  # per number: curves on fewer rows cost more than they show
 RAREST_INDICATOR = 5
+FEW_ROWS = 64  # up to here a column at a time costs more than the arithmetic
 RARE_SHARE = 0.9  # a number this often at one value is a seldom finding, such as a mutated gene
 
 
@@ -99,7 +101,7 @@ class Encoding:
         numeric = [
             name for name, plan in zip(frame.columns, self.plans, strict=True) if plan.kind != WORD
         ]
-        matrix = frame.select(pl.col(numeric).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+        matrix = _matrix(frame, numeric)
         at = 0
         for series, plan in zip(frame.get_columns(), self.plans, strict=True):
             if plan.kind == WORD:
@@ -115,11 +117,18 @@ class Encoding:
         """
         width = sum(plan.linear_width for plan in self.plans)
         design = np.zeros((frame.height, width), order="F")
+        if frame.height <= FEW_ROWS:
+            self._side_by_side.fill(frame, design)
+            return design
         at = 0
         for values, plan in self._columns(frame):
             _linear_block(values, plan, design[:, at : at + plan.linear_width])
             at += plan.linear_width
         return design
+
+    @cached_property
+    def _side_by_side(self) -> SideBySide:
+        return SideBySide(self.plans)
 
     @property
     def tree_owner(self) -> Ints:
@@ -161,6 +170,68 @@ class Encoding:
             Schema(tuple(schema["names"]), tuple(schema["kinds"]), bool(schema["named"])),
             tuple(ColumnPlan(**plan) for plan in plans),
         )
+
+
+class SideBySide:
+    """The linear design of few rows, all numbers and truths at once; equal to the last bit.
+
+    Parameters
+    ----------
+    plans
+        One per input column.
+    """
+
+    def __init__(self, plans: Sequence[ColumnPlan]) -> None:
+        starts = np.cumsum([0, *(plan.linear_width for plan in plans)])
+        self._numeric = [j for j, plan in enumerate(plans) if plan.kind != WORD]
+        own = [plans[j] for j in self._numeric]
+        self._words = [(j, plan, starts[j]) for j, plan in enumerate(plans) if plan.kind == WORD]
+        self._varied = np.array([k for k, plan in enumerate(own) if plan.scale != 0], dtype=int)
+        varied = [own[k] for k in self._varied]
+        self._low, self._high, self._centre, self._scale = (
+            np.array([getattr(plan, name) for plan in varied], dtype=np.float64)
+            for name in ("low", "high", "centre", "scale")
+        )
+        places = starts[np.array(self._numeric, dtype=int)]
+        self._value_at = places[self._varied]
+        marked = [k for k, plan in enumerate(own) if plan.indicator]
+        self._marked = np.array(marked, dtype=int)
+        self._mark_at = np.array([places[k] + own[k].linear_width - 1 for k in marked], dtype=int)
+        self._curves = [
+            self._curve(varied, number) for number in sorted({len(p.knots) for p in varied} - {0})
+        ]
+
+    def _curve(self, varied: Sequence[ColumnPlan], number: int) -> tuple[Ints, Floats, Floats]:
+        """Return which varied columns have so many knots, the knots, and the curves' centres."""
+        which = np.array([k for k, plan in enumerate(varied) if len(plan.knots) == number])
+        knots = np.array([varied[k].knots for k in which]).T
+        return which, knots, natural_spline(self._centre[which], knots)
+
+    def fill(self, frame: pl.DataFrame, design: Floats) -> None:
+        """Fill a design that is all zeros."""
+        columns = frame.get_columns()
+        for j, plan, start in self._words:
+            _linear_block(columns[j], plan, design[:, start : start + plan.linear_width])
+        if not self._numeric:
+            return
+        given = _matrix(frame, [columns[j].name for j in self._numeric])
+        design[:, self._mark_at] = np.isnan(given[:, self._marked])
+        values = np.clip(given[:, self._varied], self._low, self._high)
+        values = np.where(np.isnan(values), self._centre, values)
+        design[:, self._value_at] = (values - self._centre) / self._scale
+        for which, knots, centres in self._curves:
+            curved = natural_spline(values[:, which], knots[:, None, :]) - centres[None]
+            for term in range(curved.shape[-1]):
+                design[:, self._value_at[which] + 1 + term] = curved[..., term]
+
+
+def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
+    """Return numbers and truths as an array, shape (n, len(names)), NaN where missing."""
+    if not names:
+        return np.empty((frame.height, 0))
+    columns = [frame[name] for name in names]
+    floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
+    return np.asarray(pl.DataFrame(floats).to_numpy())
 
 
 def _plan(series: pl.Series, kind: str, splines: bool) -> ColumnPlan:
@@ -243,6 +314,7 @@ def natural_spline(values: Floats, knots: Floats) -> Floats:
     Parameters
     ----------
     values : shape (n,)
+        Or any other shape to which a knot broadcasts.
     knots : shape (k,)
         Strictly increasing; the result has k − 2 columns, in units of the range of the knots.
 
@@ -266,4 +338,4 @@ def natural_spline(values: Floats, knots: Floats) -> Floats:
         / (last - knots[0])
         for t in knots[:-2]
     ]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=-1)

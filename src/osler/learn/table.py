@@ -11,6 +11,7 @@ import polars as pl
 from osler.errors import Fault, InputError
 
 NUMBER, TRUTH, WORD = "number", "truth", "word"
+FEW_ROWS = 64  # up to here a query costs more than the arithmetic
 MOST = 1e50  # so that cubes of splines and squares of sums stay finite
 _DTYPES = {NUMBER: pl.Float64, TRUTH: pl.Boolean, WORD: pl.String}
 
@@ -61,7 +62,7 @@ class Schema:
             if missing:
                 raise InputError([_missing(name) for name in missing])
             notes = _ignored(frame.width - len(self.names))
-            frame = frame.select(self.names)
+            frame = frame[list(self.names)]
         elif frame.width != len(self.names):
             raise InputError(
                 Fault("X", f"{frame.width} columns", f"the {len(self.names)} of the fit")
@@ -132,9 +133,11 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     faults: list[Fault] = []
     frame = _readable(frame, faults)
     numbers = [name for name, dtype in frame.schema.items() if dtype.is_numeric()]
-    # One query for all columns: asked one by one, a single row would take longer than its model.
-    frame = frame.with_columns(pl.col(numbers).cast(pl.Float64).fill_nan(None))
-    if numbers:
+    if numbers and 0 < frame.height <= FEW_ROWS:
+        frame, most = _few_as_numbers(frame, numbers)
+        faults += _out_of_range(numbers, most)
+    elif numbers:
+        frame = frame.with_columns(pl.col(numbers).cast(pl.Float64).fill_nan(None))
         most = frame.select(pl.col(numbers).abs().max().fill_null(0.0)).row(0)
         faults += _out_of_range(numbers, most)
     if not frame.width:
@@ -142,6 +145,26 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     if faults:
         raise InputError(faults)
     return frame, named
+
+
+def _few_as_numbers(
+    frame: pl.DataFrame, numbers: list[str]
+) -> tuple[pl.DataFrame, tuple[float, ...]]:
+    """Bring the numbers of few rows to Float64, NaN to null; return the largest of each too.
+
+    A query, even one for all columns, takes longer on a single row than its model.
+    """
+    columns = [frame[name] for name in numbers]
+    floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
+    matrix = pl.DataFrame(floats).to_numpy()
+    absent = np.isnan(matrix)
+    nulls = np.array([one.null_count() for one in floats])
+    for at in np.flatnonzero(absent.sum(axis=0) > nulls):
+        floats[at] = pl.Series(numbers[at], matrix[:, at], nan_to_null=True)
+    changed = {one.name: one for one, old in zip(floats, columns, strict=True) if one is not old}
+    if changed:
+        frame = pl.DataFrame([changed.get(one.name, one) for one in frame.get_columns()])
+    return frame, tuple(np.where(absent, 0.0, np.abs(matrix)).max(axis=0).tolist())
 
 
 def _out_of_range(numbers: list[str], most: tuple[float, ...]) -> list[Fault]:
