@@ -158,6 +158,21 @@ class TreatmentEffect:
         return self._ready().problem.labels
 
     @property
+    def problem(self) -> Problem:
+        """The rows of the fit, as they were checked."""
+        return self._ready().problem
+
+    @property
+    def nuisance(self) -> Nuisance:
+        """Chances of the arms and expected outcomes, by models that did not see the row."""
+        return self._ready().nuisance
+
+    @property
+    def scores(self) -> Floats:
+        """Doubly robust scores of every row and arm, shape (n, K)."""
+        return self._ready().scores
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing of the fit and of the last call, in sentences."""
         return (*self._notes, *self._call_notes)
