@@ -36,6 +36,8 @@ from osler.workflows.study.saved import (
     STUDY,
     plain,
 )
+from osler.workflows.study.trial.estimate import trial_of
+from osler.workflows.study.trial.telling import trial_section
 from osler.workflows.writing import (
     DIGESTS,
     check_replaceable,
@@ -94,9 +96,18 @@ def run_study(
     times = grid_of(outcomes, days)
     fitted = cross_fit(material.matrix, outcomes, material.cohort.rows, study, times, days, seed)
     domain = domain_of(material.matrix, fitted)
+    trial = trial_of(study, material, outcomes, horizons, seed)
+    treated = (
+        {} if trial is None else {"treatment": trial_section(trial, study, outcomes.causes, seed)}
+    )
     results: dict[str, Any] = plain(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),
+            **(
+                {}
+                if trial is None
+                else {"treatment": trial_section(trial, study, outcomes.causes, seed)}
+            ),
             "question": [
                 *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),

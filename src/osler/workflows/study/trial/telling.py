@@ -1,0 +1,240 @@
+"""What a target trial has found, as `results.json` says it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from osler.effect.average import average, mean_and_error
+from osler.effect.checks.negative_controls import empirical_null
+from osler.effect.checks.sensitivity import (
+    e_value_of_means,
+    e_value_of_risks,
+    omitted_variable_bounds,
+    robustness_of_average,
+)
+from osler.effect.nuisance import estimate
+from osler.effect.problem import BINARY, CONTINUOUS, TIME_TO_EVENT, Problem
+from osler.effect.scores import doubly_robust
+from osler.effect.treatment_effect import POPULATIONS, TreatmentEffect
+from osler.errors import InputError, NotEstimable
+from osler.model import Estimate
+from osler.workflows.study.question import Study
+from osler.workflows.study.trial.estimate import Trial
+from osler.workflows.study.wording import in_words
+
+INSUFFICIENT = "insufficient overlap"
+FEWEST_CONTROLS = 3
+OBSERVATIONAL = (
+    "The treatment was not drawn by lot. These are effects of the treatment only if everything "
+    "that decided it, and that bears on the outcome too, is among what was adjusted for; no data "
+    "can show that it is."
+)
+RANDOMISED = "The treatment was drawn by lot, by the study's word."
+
+Json = dict[str, Any]
+
+
+def trial_section(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) -> Json:
+    """Return the object `treatment` of `results.json`.
+
+    Parameters
+    ----------
+    causes
+        Names of causes 1..K of the outcome; of the label.
+    """
+    told = {
+        "design": design(trial, study, causes),
+        "flow": [vars(step) for step in trial.flow],
+        "adjusted_for": [str(one) for one in trial.columns],
+        "warnings": [RANDOMISED if trial.plan.randomised else OBSERVATIONAL],
+    }
+    if trial.model is None:
+        return {**told, **_unanswered(trial.why_not)}
+    problem = trial.model.problem
+    return {
+        **told,
+        "notes": list(trial.model.notes),
+        "arms": arms(trial, problem),
+        **averages(trial, causes),
+        "overlap": trial.model.overlap.to_json(),
+        "balance": [one.to_json() for one in trial.model.balance],
+        "negative_controls": negative_controls(trial, problem, seed),
+    }
+
+
+def design(trial: Trial, study: Study, causes: tuple[str, ...]) -> Json:
+    """Return the protocol of the target trial."""
+    plan = trial.plan
+    return {
+        "kind": study.outcome["type"],
+        "outcome": str(study.names.get(causes[0], in_words(causes[0]).lower())),
+        "arms": list(plan.labels),
+        "reference": plan.reference,
+        "horizon": {"label": trial.horizon.label, "text": trial.horizon.text},
+        "grace_days": plan.grace.total_seconds() / 86_400,
+        "prior": plan.prior,
+        "randomised": plan.randomised,
+        "better": plan.better,
+    }
+
+
+def _unanswered(why: str) -> Json:
+    """Return the answer where there is none: no number, and what is missing."""
+    nothing = Estimate(float("nan"), float("nan"), float("nan"), meaning=why)
+    overlap = "overlap" in why or "common support" in why or "decided" in why
+    return {
+        "not_estimable": why,
+        "average_effect": nothing.to_json(),
+        "verdict": INSUFFICIENT if overlap else None,
+        "heterogeneity": None,
+        "policy": None,
+        "subgroups": [],
+        "balance": [],
+    }
+
+
+def arms(trial: Trial, problem: Problem) -> list[Json]:
+    """Return who is in each arm, what happened there, and what is expected had all been in it."""
+    scores = trial.fitted.scores
+    told = []
+    for label in trial.plan.labels:
+        arm = problem.labels.index(label)
+        inside = problem.arm == arm
+        value, error, _ = mean_and_error(scores[:, arm], problem.cluster)
+        half = float(ndtri(0.975)) * error
+        mean = Estimate(
+            value, value - half, value + half, n=problem.rows,
+            meaning=f"expected outcome had all been in the arm {label}",
+        )  # fmt: skip
+        told.append(
+            {
+                "arm": label,
+                "rows": int(inside.sum()),
+                "subjects": len(np.unique(problem.cluster[inside])),
+                "events": _events(problem, inside),
+                "expected": mean.to_json(),
+            }
+        )
+    return told
+
+
+def _events(problem: Problem, inside: Any) -> int | None:
+    if problem.kind == TIME_TO_EVENT:
+        return int((problem.survival.event[inside] == 1).sum())
+    return int(problem.number[inside].sum()) if problem.kind == BINARY else None
+
+
+def averages(trial: Trial, causes: tuple[str, ...]) -> Json:
+    """Return the average effect of each arm, over whom, with what would explain it away."""
+    model = trial.fitted
+    told: list[Json] = []
+    for label in trial.plan.labels[1:]:
+        told += [_average(model, label, population) for population in POPULATIONS]
+    first = next(one for one in told if one["population"] == POPULATIONS[0])
+    return {
+        "average_effect": first["effect"],
+        "effects": told,
+        "by_cause": _by_cause(trial, causes),
+    }
+
+
+def _average(model: TreatmentEffect, label: str, population: str) -> Json:
+    nothing = Estimate(float("nan"), float("nan"), float("nan")).to_json()
+    try:
+        effect = model.average_effect(label, population)
+    except NotEstimable as error:
+        return {"arm": label, "population": population, "effect": nothing, "why_not": str(error)}
+    told = {"arm": label, "population": population, "effect": effect.to_json()}
+    if population == POPULATIONS[0]:
+        told["sensitivity"] = _sensitivity(model, label, effect)
+    return told
+
+
+def _sensitivity(model: TreatmentEffect, label: str, effect: Estimate) -> Json:
+    problem, nuisance = model.problem, model.nuisance
+    arm = problem.labels.index(label)
+    told: Json = {
+        "robustness": asdict(robustness_of_average(problem, nuisance, effect, arm)),
+        "bounds": asdict(omitted_variable_bounds(problem, nuisance, effect, arm)),
+    }
+    try:
+        if problem.kind == CONTINUOUS:
+            e_value = e_value_of_means(effect, float(np.std(problem.number)))
+        else:
+            reference = float(np.mean(model.scores[:, problem.reference]))
+            e_value = e_value_of_risks(effect, reference)
+    except (InputError, NotEstimable) as error:
+        return {**told, "e_value": None, "why_not": str(error)}
+    return {**told, "e_value": {**asdict(e_value), "says": str(e_value)}}
+
+
+def _by_cause(trial: Trial, causes: tuple[str, ...]) -> list[Json]:
+    """Return the effect on every cause and on any of them, side by side."""
+    model = trial.fitted
+    if model.problem.kind != TIME_TO_EVENT or len(causes) < 2:
+        return []
+    names = {f"cause {number}": name for number, name in enumerate(causes, start=1)}
+    told = []
+    for label in trial.plan.labels[1:]:
+        try:
+            effects = model.effects_by_cause(label)
+        except NotEstimable:
+            continue
+        told += [
+            {"arm": label, "cause": names.get(name, name), "effect": one.to_json()}
+            for name, one in effects.items()
+        ]
+    return told
+
+
+def negative_controls(trial: Trial, problem: Problem, seed: int) -> Json | None:
+    """Return the effects on outcomes that no arm can change, and the main one calibrated by them.
+
+    Each control is taken as happened or not while the row was followed.
+    """
+    people = trial.people
+    if people is None or not people.negative:
+        return None
+    label = trial.plan.labels[1]
+    arm = problem.labels.index(label)
+    told: list[Json] = []
+    for name, happened in people.negative.items():
+        own = replace(problem, kind=BINARY, y=happened, horizon=None, measure="risk", cause=1)
+        try:
+            nuisance = estimate(own, seed, "fast")
+            effect = average(doubly_robust(own, nuisance), own, arm)
+        except NotEstimable as error:
+            told.append({"control": name, "effect": None, "why_not": str(error)})
+            continue
+        told.append({"control": name, "effect": effect.to_json()})
+    return {"arm": label, "controls": told, **_calibrated(trial, label, told)}
+
+
+def _calibrated(trial: Trial, label: str, told: list[Json]) -> Json:
+    known = [one["effect"] for one in told if one["effect"] is not None]
+    if len(known) < FEWEST_CONTROLS:
+        return {
+            "calibrated": None,
+            "why_not": f"{len(known)} negative controls; at least {FEWEST_CONTROLS} tell how far "
+            "the method errs",
+        }
+    errors = [_standard_error(one["low"], one["high"]) for one in known]
+    try:
+        null = empirical_null([one["value"] for one in known], errors)
+        effect = trial.fitted.average_effect(label)
+    except NotEstimable as why:
+        return {"calibrated": None, "why_not": str(why)}
+    own = _standard_error(effect.low, effect.high)
+    return {
+        "calibrated": null.calibrate(effect.value, own).to_json(),
+        "p": null.p_value(effect.value, own),
+        "null": {"mean": null.mean, "deviation": null.deviation, "controls": null.controls},
+    }
+
+
+def _standard_error(low: float, high: float) -> float:
+    return (high - low) / 2 / float(ndtri(0.975))
