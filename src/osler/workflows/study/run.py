@@ -37,7 +37,7 @@ from osler.workflows.study.saved import (
     plain,
 )
 from osler.workflows.study.trial.estimate import trial_of
-from osler.workflows.study.trial.telling import trial_section
+from osler.workflows.study.trial.telling import treatment
 from osler.workflows.writing import (
     DIGESTS,
     check_replaceable,
@@ -97,17 +97,10 @@ def run_study(
     fitted = cross_fit(material.matrix, outcomes, material.cohort.rows, study, times, days, seed)
     domain = domain_of(material.matrix, fitted)
     trial = trial_of(study, material, outcomes, horizons, seed)
-    treated = (
-        {} if trial is None else {"treatment": trial_section(trial, study, outcomes.causes, seed)}
-    )
     results: dict[str, Any] = plain(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),
-            **(
-                {}
-                if trial is None
-                else {"treatment": trial_section(trial, study, outcomes.causes, seed)}
-            ),
+            **({} if trial is None else treatment(trial, study, outcomes.causes, seed)),
             "question": [
                 *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),

@@ -38,8 +38,8 @@ RANDOMISED = "The treatment was drawn by lot, by the study's word."
 Json = dict[str, Any]
 
 
-def trial_section(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) -> Json:
-    """Return the object `treatment` of `results.json`.
+def treatment(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) -> Json:
+    """Return the key `treatment` of `results.json`.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def trial_section(trial: Trial, study: Study, causes: tuple[str, ...], seed: int
         "warnings": [RANDOMISED if trial.plan.randomised else OBSERVATIONAL],
     }
     if trial.model is None:
-        return {**told, **_unanswered(trial.why_not)}
+        return {"treatment": {**told, **_unanswered(trial.why_not)}}
     problem = trial.model.problem
-    return {
+    answered = {
         **told,
         "notes": list(trial.model.notes),
         "arms": arms(trial, problem),
@@ -64,6 +64,7 @@ def trial_section(trial: Trial, study: Study, causes: tuple[str, ...], seed: int
         "balance": [one.to_json() for one in trial.model.balance],
         "negative_controls": negative_controls(trial, problem, seed),
     }
+    return {"treatment": answered}
 
 
 def design(trial: Trial, study: Study, causes: tuple[str, ...]) -> Json:
