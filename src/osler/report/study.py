@@ -32,6 +32,7 @@ from osler.report.numbers import (
 )
 from osler.report.page import flat, render
 from osler.report.transport import transport
+from osler.report.treatment import treatment
 
 MOST_IMPORTANT = 20
 MOST_BENEFIT_ROWS = 8
@@ -82,6 +83,7 @@ def _content(results: Json) -> dict[str, Any]:
         "importance": _importance(results.get("importance")),
         "leakage": [_check(entry) for entry in dicts(results.get("leakage"))],
         "transport": transport(results),
+        "treatment": treatment(results),
         "limits": texts(results.get("limits")),
         "provenance": [*flat(results.get("provenance")), *_model_rows(results)],
         "citation": citation(results),
