@@ -203,6 +203,17 @@ class Diagnosis(Parameters):
             answer[here] = self._explained(rows, int(code))[1]
         return answer
 
+    def coordinates(self, X: Any) -> Floats:
+        """Return what each column adds to each score, side by side, shape (n, k p).
+
+        Two rows that are near each other here have near predictions, and for the same reasons:
+        what does not matter to the prediction does not part them.
+        """
+        _, added = self._ready().score.contributions(self._align(X))
+        # What is added to all classes alike moves no probability.
+        apart = added - added.mean(axis=1, keepdims=True)
+        return np.asarray(apart.reshape(len(apart), -1))
+
     def base_value(self, label: Any) -> float:
         """Return the probability of a class at the average scores, from which `explain` starts."""
         empty = pl.DataFrame({name: [None] for name in self.feature_names})

@@ -163,6 +163,14 @@ class Risk(Parameters):
         """
         return self._explained(self._align(X))[1]
 
+    def coordinates(self, X: Any) -> Floats:
+        """Return what each column adds to each score, side by side, shape (n, p).
+
+        Two rows that are near each other here have near predictions, and for the same reasons:
+        what does not matter to the prediction does not part them.
+        """
+        return self._ready().score.contributions(self._align(X))[1]
+
     def base_value(self) -> float:
         """Return the chance at the average score, from which `explain` starts."""
         empty = pl.DataFrame({name: [None] for name in self.feature_names})

@@ -61,6 +61,16 @@ class _Fitted:
                 eta[:, cause, : score.periods] = score.predict(designs)
         return eta
 
+    def contributions(self, designs: Designs) -> tuple[Floats, Floats]:
+        """Return the scores at the base and what each column adds, (K, g) and (n, K, g, p)."""
+        base = np.zeros(self.shape)
+        added = np.zeros((designs.rows, *self.shape, len(self.encoding.plans)))
+        for cause, score in enumerate(self.scores):
+            if score is not None:
+                at_base, parts = score.contributions(designs)
+                base[cause, : score.periods], added[:, cause, : score.periods] = at_base, parts
+        return base, added
+
     @property
     def shape(self) -> tuple[int, int]:
         """Causes, and the most periods that any has."""
@@ -300,6 +310,30 @@ class TimeToEvent(Parameters):
         """
         return self._explained(self._align(X), horizon, cause)[1]
 
+    def explain_all(self, X: Any, horizons: Any) -> Floats:
+        """Return what `explain` does for every cause and horizon at once, shape (n, K, t, p)."""
+        model, designs, asked = self._ready(), self._align(X), as_times(horizons)
+        base, added = model.contributions(designs)
+        answer = np.zeros((designs.rows, len(model.scores), len(asked), added.shape[-1]))
+        for cause in self.causes:
+            for at, time in enumerate(asked):
+                answer[:, cause - 1, at] = _in_risk(model, base, added, float(time), cause)[1]
+        return answer
+
+    def coordinates(self, X: Any) -> Floats:
+        """Return what each column adds to each score, side by side, shape (n, K p).
+
+        Two rows that are near each other here have near predictions, and for the same reasons:
+        what does not matter to the prediction does not part them.
+        """
+        model, designs = self._ready(), self._align(X)
+        _, added = model.contributions(designs)
+        parts = [
+            added[:, cause, : 1 if score is None else score.periods].mean(axis=1)
+            for cause, score in enumerate(model.scores)
+        ]
+        return np.concatenate(parts, axis=1)
+
     def base_value(self, horizon: float | None = None, cause: int = 1) -> float:
         """Return the risk at average scores, from which `explain` starts."""
         empty = pl.DataFrame({name: [None] for name in self.feature_names})
@@ -311,23 +345,7 @@ class TimeToEvent(Parameters):
         self._check_cause(cause)
         model = self._ready()
         at = as_times(model.horizon if horizon is None else horizon)
-        causes, periods = model.shape
-        base = np.zeros((causes, periods))
-        added = np.zeros((designs.rows, causes, periods, len(model.encoding.plans)))
-        for index, score in enumerate(model.scores):
-            if score is not None:
-                at_base, parts = score.contributions(designs)
-                base[index, : score.periods], added[:, index, : score.periods] = at_base, parts
-        return along_path(
-            lambda eta: model.hazards.incidence(eta.reshape(-1, causes, periods), at)[
-                :, cause - 1, 0
-            ],
-            lambda eta: model.hazards.slope(
-                eta.reshape(-1, causes, periods), float(at[0]), cause
-            ).reshape(eta.shape),
-            base.ravel(),
-            added.reshape(designs.rows, causes * periods, len(model.encoding.plans)),
-        )
+        return _in_risk(model, *model.contributions(designs), float(at[0]), cause)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as JSON, arrays and text with their digests; no data row is in it."""
@@ -406,6 +424,24 @@ class TimeToEvent(Parameters):
         if cause not in self.causes:
             known = ", ".join(str(k) for k in self.causes)
             raise InputError(Fault("cause", repr(cause), f"one of {known}"))
+
+
+def _in_risk(
+    model: _Fitted, base: Floats, added: Floats, time: float, cause: int
+) -> tuple[float, Floats]:
+    """Return the risk of a cause by a time at the base, and what each column adds to it."""
+    rows, causes, periods, columns = added.shape
+
+    def risk(eta: Floats) -> Floats:
+        at = np.array([time])
+        return model.hazards.incidence(eta.reshape(-1, causes, periods), at)[:, cause - 1, 0]
+
+    def slope(eta: Floats) -> Floats:
+        slopes = model.hazards.slope(eta.reshape(-1, causes, periods), time, cause)
+        return slopes.reshape(eta.shape)
+
+    parts = added.reshape(rows, causes * periods, columns)
+    return along_path(risk, slope, base.ravel(), parts)
 
 
 def _check_estimable(outcome: SurvivalOutcome) -> None:

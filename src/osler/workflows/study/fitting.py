@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from osler.features import Column, FeatureMatrix
 from osler.learn.splits import stratified_folds
 from osler.predict import Risk, TimeToEvent
 from osler.progress import track
+from osler.workflows.study.alike import alike_among
 from osler.workflows.study.question import Study
 from osler.workflows.study.saved import FittedModel
 
@@ -115,7 +116,14 @@ def cross_fit(
     low, high = (np.full((len(fold), causes, len(horizons)), np.nan) for _ in range(2))
     labels = [*range(study.split.folds), -1]
     training = [np.flatnonzero((fold != label) & ~held_out) for label in labels]
-    models = _fit_all(matrix, outcomes, training, study, seed, "Fitting, folds")
+    models = [
+        replace(model, alike=alike_among(model, matrix.take(train), outcomes.take(train), horizons))
+        for model, train in zip(
+            _fit_all(matrix, outcomes, training, study, seed, "Fitting, folds"),
+            training,
+            strict=True,
+        )
+    ]
     for label, model in zip(labels, models, strict=True):
         test = np.flatnonzero(fold == label)
         if test.size:

@@ -15,6 +15,7 @@ from osler.evaluate import Recalibration, Reference
 from osler.features import ANSWER_MARK, RARE, FeatureMatrix, Hierarchy
 from osler.model import FORMAT_VERSION
 from osler.predict import Risk, TimeToEvent
+from osler.workflows.study.alike import ALIKE, Alike, load_alike, save_alike
 from osler.workflows.study.domain import DOMAIN, load_domain
 from osler.workflows.study.question import Study
 from osler.workflows.study.wording import in_words
@@ -37,12 +38,19 @@ Model = TimeToEvent | Risk
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A model, its columns, how it was recalibrated, and what stood above the codes it learnt."""
+    """A model, its columns, how it was recalibrated, and what stood above the codes it learnt.
+
+    Parameters
+    ----------
+    alike
+        What became of the people learned from, in groups; None where they were too few.
+    """
 
     model: Model
     columns: tuple[str, ...]
     recalibration: Recalibration | None = None
     hierarchy: Hierarchy | None = None
+    alike: Alike | None = None
 
     def of(self, matrix: FeatureMatrix) -> FeatureMatrix:
         """Return the model's columns of any matrix; those it lacks hold no events."""
@@ -69,6 +77,8 @@ class FittedModel:
             write_json(folder / HIERARCHY, self.hierarchy.to_json())
         if self.recalibration is not None:
             write_json(folder / RECALIBRATION, plain(self.recalibration.to_json()))
+        if self.alike is not None:
+            save_alike(self.alike, folder / ALIKE)
 
     @classmethod
     def load(cls, folder: Path, *, time_to_event: bool) -> FittedModel:
@@ -80,7 +90,8 @@ class FittedModel:
             update = Recalibration.from_json(
                 json.loads((folder / RECALIBRATION).read_text("utf-8"))
             )
-        return cls(kind.load(folder), tuple(columns), update, _hierarchy(folder))
+        alike = load_alike(folder / ALIKE) if (folder / ALIKE).is_dir() else None
+        return cls(kind.load(folder), tuple(columns), update, _hierarchy(folder), alike)
 
 
 @dataclass(frozen=True)
