@@ -155,6 +155,19 @@ def simplified(node: Node) -> Node:
     return low if low == high else Split(node.column, node.threshold, low, high)
 
 
+def tidied(node: Node, values: Floats) -> Node:
+    """Return the same rule with every threshold the roundest that decides alike on a design."""
+    if isinstance(node, Leaf):
+        return node
+    column = values[:, node.column]
+    low, high = (tidied(side, values) for side in (node.low, node.high))
+    below, above = column[column <= node.threshold], column[column > node.threshold]
+    threshold = node.threshold
+    if len(below) and len(above):
+        threshold = roundest(float(below.max()), float(above.min()))
+    return Split(node.column, threshold, low, high)
+
+
 def words(encoding: Encoding, column: int, threshold: float) -> tuple[str, str]:
     """Say what it means to be at or below a threshold, and above it."""
     owner = int(encoding.tree_owner[column])

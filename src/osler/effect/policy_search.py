@@ -81,7 +81,7 @@ class Stump:
     def scores(self, table: Table) -> Floats:
         """Return what each row of the table scores, shape (n,)."""
         below = table.codes[self.column] <= self.code
-        return np.where(below, table.scores[self.low], table.scores[self.high])
+        return np.asarray(np.where(below, table.scores[self.low], table.scores[self.high]))
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def largest_by_signs(inside: Many, outside: Many, seed: int, draws: int = DRAWS)
 
 
 def _touched(influence: Floats) -> Floats:
-    return np.maximum((influence != 0).sum(axis=0), 2).astype(np.float64)
+    return np.asarray(np.maximum((influence != 0).sum(axis=0), 2), np.float64)
 
 
 def critical(draws: Floats, level: float) -> float:

@@ -161,27 +161,26 @@ def compare(
     meaning: str = "average effect",
 ) -> Discovery:
     """Compare groups that are already drawn up; see `discover`."""
-    weight = groups.inside.astype(np.float64)
-    inside = group_means(values, weight, member)
-    outside = group_means(values, 1.0 - weight, member)
-    difference = minus(inside, outside)
-    if len(np.unique(member)) == len(values):
-        top = largest_by_permutation(values, weight, seed, draws)
-    else:
-        top = largest_by_signs(inside, outside, seed, draws)
-    ratio = difference.value / difference.error
-    p = adjusted(np.nan_to_num(ratio), top)
-    only, both = critical(top, level), critical(top, 0.5 + level / 2)
-    shown = _Shown(groups, inside, outside, difference, p, only, both, level)
-    ranked = np.argsort(-np.abs(np.nan_to_num(ratio)), kind="stable")
-    picked = _unlike(groups.inside, ranked, p, 1.0 - level)
-    found = tuple(shown.at(int(g), meaning) for g in picked if p[g] <= 1.0 - level)
-    nearest = tuple(shown.at(int(g), meaning) for g in picked if p[g] > 1.0 - level)[:5]
+    shown = Shown.of(values, groups, member, level, seed, draws, meaning)
+    ratio = np.abs(np.nan_to_num(shown.difference.value / shown.difference.error))
+    picked = _unlike(groups.inside, np.argsort(-ratio, kind="stable"), shown.p, 1.0 - level)
+    found = tuple(shown.at(g) for g in picked if shown.p[g] <= 1.0 - level)
+    nearest = tuple(shown.at(g) for g in picked if shown.p[g] > 1.0 - level)[:5]
     return Discovery(found, nearest, len(groups.names), level)
 
 
 @dataclass(frozen=True)
-class _Shown:
+class Shown:
+    """Averages inside and outside of groups, and how wide intervals must be to hold together.
+
+    Parameters
+    ----------
+    p : shape (G,)
+        Of the differences, for all groups together.
+    only, both
+        Standard errors on either side of a difference, and of an average inside or outside.
+    """
+
     groups: Groups
     inside: Many
     outside: Many
@@ -190,19 +189,44 @@ class _Shown:
     only: float
     both: float
     level: float
+    meaning: str
 
-    def at(self, g: int, meaning: str) -> Subgroup:
+    @staticmethod
+    def of(
+        values: Floats,
+        groups: Groups,
+        member: Ints,
+        level: float,
+        seed: int,
+        draws: int,
+        meaning: str,
+    ) -> Shown:
+        """Average values inside and outside of every group."""
+        weight = groups.inside.astype(np.float64)
+        inside = group_means(values, weight, member)
+        outside = group_means(values, 1.0 - weight, member)
+        difference = minus(inside, outside)
+        if len(np.unique(member)) == len(values):
+            top = largest_by_permutation(values, weight, seed, draws)
+        else:
+            top = largest_by_signs(inside, outside, seed, draws)
+        p = adjusted(np.nan_to_num(difference.value / difference.error), top)
+        only, both = critical(top, level), critical(top, 0.5 + level / 2)
+        return Shown(groups, inside, outside, difference, p, only, both, level, meaning)
+
+    def at(self, g: int) -> Subgroup:
+        """Return one group."""
         n = int(self.groups.inside[:, g].sum())
         rest = len(self.groups.inside) - n
         p = float(self.p[g])
-        together = f"holds together for all {len(self.groups.names)} groups looked at"
+        said = f"holds together for all {len(self.groups.names)} groups looked at"
         return Subgroup(
             self.groups.names[g],
             n,
-            self._one(self.inside, g, self.both, n, f"{meaning} inside; {together}"),
-            self._one(self.outside, g, self.both, rest, f"{meaning} outside; {together}"),
+            self._one(self.inside, g, self.both, n, f"{self.meaning} inside; {said}"),
+            self._one(self.outside, g, self.both, rest, f"{self.meaning} outside; {said}"),
             self._one(
-                self.difference, g, self.only, n + rest, f"{meaning}, inside − outside; {together}"
+                self.difference, g, self.only, n + rest, f"{self.meaning}, inside − outside; {said}"
             ),
             p,
             p <= 1.0 - self.level,
