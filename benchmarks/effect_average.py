@@ -161,8 +161,8 @@ def once(task: tuple[int, int]) -> list[float] | None:
     if not overlap(problem, nuisance.propensity).sufficient:
         return None
     scores = doubly_robust(problem, nuisance)
-    whole = average(scores, problem, 1)
-    group = by_group(scores, x[:, 5] > 0, problem, 1)["True"]
+    whole = average(scores, problem, 1, nuisance=nuisance)
+    group = by_group(scores, x[:, 5] > 0, problem, 1, nuisance=nuisance)["True"]
     return [whole.value, whole.low, whole.high, group.value, group.low, group.high]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +18,26 @@ FEWEST_IN_GROUP = 20
 
 
 def average(
-    scores: Floats, problem: Problem, arm: int, reference: int | None = None, level: float = 0.95
+    scores: Floats,
+    problem: Problem,
+    arm: int,
+    reference: int | None = None,
+    level: float = 0.95,
+    nuisance: Nuisance | None = None,
 ) -> Estimate:
     """Return the average effect of an arm against the reference, with its interval.
 
     The standard error is that of the mean of the scores, summed within subjects; the quantile is
-    Student's with subjects − 1 degrees of freedom.
+    Student's with subjects − 1 degrees of freedom. Where `nuisance` is given, the interval also
+    heeds rows with large weights that could have been drawn and were not; see `strained`.
 
     Parameters
     ----------
     scores : shape (n, K)
         Out of `doubly_robust`.
     """
-    reference = problem.reference if reference is None else reference
-    value, error, subjects = mean_and_error(scores[:, arm] - scores[:, reference], problem.cluster)
-    return _estimate(value, error, subjects, len(scores), level, meaning(problem, arm, reference))
+    everyone = np.ones(len(scores), dtype=bool)
+    return _among(everyone, scores, problem, arm, reference, level, nuisance)
 
 
 def by_group(
@@ -41,6 +47,7 @@ def by_group(
     arm: int,
     reference: int | None = None,
     level: float = 0.95,
+    nuisance: Nuisance | None = None,
 ) -> dict[str, Estimate]:
     """Return the average effect within every group, by the group's name, in sorted order.
 
@@ -54,19 +61,64 @@ def by_group(
     labels = np.array([str(one) for one in np.asarray(groups).tolist()])
     if labels.shape != (len(scores),):
         raise InputError(Fault("groups", f"shape {labels.shape}", f"({len(scores)},)"))
-    reference = problem.reference if reference is None else reference
-    difference = scores[:, arm] - scores[:, reference]
-    text = meaning(problem, arm, reference)
-    answer = {}
-    for label in np.unique(labels):
-        inside = labels == label
-        value, error, subjects = mean_and_error(difference[inside], problem.cluster[inside])
-        if inside.sum() < FEWEST_IN_GROUP:
-            value = error = float("nan")
-        answer[str(label)] = _estimate(
-            value, error, subjects, int(inside.sum()), level, f"{text}, within the group"
+    return {
+        str(label): _in_group(
+            _among(labels == label, scores, problem, arm, reference, level, nuisance)
         )
-    return answer
+        for label in np.unique(labels)
+    }
+
+
+def _in_group(found: Estimate) -> Estimate:
+    if found.n is not None and found.n < FEWEST_IN_GROUP:
+        nan = float("nan")
+        found = replace(found, value=nan, low=nan, high=nan)
+    return replace(found, meaning=f"{found.meaning}, within the group")
+
+
+def _among(
+    inside: Bools,
+    scores: Floats,
+    problem: Problem,
+    arm: int,
+    reference: int | None,
+    level: float,
+    nuisance: Nuisance | None,
+) -> Estimate:
+    reference = problem.reference if reference is None else reference
+    difference = (scores[:, arm] - scores[:, reference])[inside]
+    value, error, subjects = mean_and_error(difference, problem.cluster[inside])
+    if nuisance is not None and len(difference) > 1:
+        error *= strained(problem, nuisance, arm, reference, inside, float(np.var(difference)))
+    text = meaning(problem, arm, reference)
+    return _estimate(value, error, subjects, len(difference), level, text)
+
+
+def strained(
+    problem: Problem,
+    nuisance: Nuisance,
+    arm: int,
+    reference: int,
+    inside: Bools,
+    empirical: float,
+) -> float:
+    """Return by how much a standard error grows for large weights that were not drawn.
+
+    Where chances are small, a few rows carry most of the variance, and a sample without them looks
+    surer than it is. The variance that weights of these chances are expected to give (residuals
+    alike within an arm) is had from everyone's chances, not from those who happened to be treated.
+    If it is the larger, the variance is taken as the mean of the two; else nothing changes.
+    """
+    expected = float(np.var(nuisance.outcome[inside, arm] - nuisance.outcome[inside, reference]))
+    for one in (arm, reference):
+        rows = problem.arm == one
+        weight = 1.0 / nuisance.propensity[rows, one]
+        residual = nuisance.pseudo[rows] - nuisance.outcome[rows, one]
+        spread = float(weight @ residual**2 / weight.sum())
+        expected += spread * float(np.mean(1.0 / nuisance.propensity[inside, one]))
+    if not empirical > 0:
+        return 1.0
+    return float(np.sqrt(0.5 + 0.5 * max(expected / empirical, 1.0)))
 
 
 def overlap_average(

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from osler.effect.average import (
-    average,
-    by_group,
-    overlap_average,
-    trimmed_average,
-)
+from osler.effect.average import average, by_group
 from osler.effect.checks.balance import Balance, balance
-from osler.effect.checks.overlap import NEAR_CERTAIN, Overlap, common_support, overlap
+from osler.effect.checks.overlap import NEAR_CERTAIN, Overlap, overlap
 from osler.effect.checks.timing import refuse_known_outcome
-from osler.effect.nuisance import DEFAULT, Nuisance, estimate
+from osler.effect.nuisance import DEFAULT, estimate
 from osler.effect.problem import CONTINUOUS, LOWER, RISK, TIME_TO_EVENT, Problem
+from osler.effect.saving import EVERYONE, POPULATIONS, Known, Rows, verdict_of
 from osler.effect.scores import doubly_robust
-from osler.errors import Fault, InputError, NotEstimable
+from osler.errors import Damaged, Fault, InputError, NotEstimable
 from osler.learn.losses import Floats
-from osler.learn.table import Schema
+from osler.learn.modelfile import Stored, load_model, save_model
 from osler.model.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -28,20 +25,8 @@ if TYPE_CHECKING:
     from osler.effect.verdict import Verdict
 
 KIND = "treatment-effect"
-EVERYONE, OVERLAP, SUPPORT = "everyone", "overlap", "common support"
-POPULATIONS = (EVERYONE, OVERLAP, SUPPORT)
 NOT_FITTED = "the model has not been fitted; call fit first"
-
-
-@dataclass
-class _Fitted:
-    """What a fit leaves behind; the rows themselves are gone from a model that was loaded."""
-
-    schema: Schema
-    problem: Problem
-    nuisance: Nuisance
-    scores: Floats
-    overlap: Overlap
+NO_ROWS = "a saved model holds no rows of the data, which this needs: fit it again"
 
 
 class TreatmentEffect:
@@ -101,9 +86,11 @@ class TreatmentEffect:
         self.outcome, self.horizon, self.randomised = outcome, horizon, randomised
         self.better, self.seed, self.reference = better, seed, reference
         self.measure, self.learner = measure, learner
-        self._fitted: _Fitted | None = None
+        self._known: Known | None = None
+        self._kept: Rows | None = None
         self._individual: Individual | None = None
         self._verdict: Verdict | None = None
+        self._policies: dict[int, Policy] = {}
         self._notes: tuple[str, ...] = ()
         self._call_notes: tuple[str, ...] = ()
 
@@ -145,32 +132,17 @@ class TreatmentEffect:
             raise NotEstimable(str(judged))
         if not judged.sufficient:
             notes = (*notes, str(judged))
-        scores = doubly_robust(problem, nuisance)
-        schema = Schema.of(problem.frame, problem.named)
-        self._fitted = _Fitted(schema, problem, nuisance, scores, judged)
-        self._individual = self._verdict = None
+        self._kept = Rows.of(problem, nuisance)
+        self._known = Known.of(self._kept)
+        self._individual, self._verdict, self._policies = None, None, {}
         self._notes, self._call_notes = notes, ()
+        self._learned()
         return self
 
     @property
     def arms(self) -> tuple[str, ...]:
         """Labels of the arms."""
-        return self._ready().problem.labels
-
-    @property
-    def problem(self) -> Problem:
-        """The rows of the fit, as they were checked."""
-        return self._ready().problem
-
-    @property
-    def nuisance(self) -> Nuisance:
-        """Chances of the arms and expected outcomes, by models that did not see the row."""
-        return self._ready().nuisance
-
-    @property
-    def scores(self) -> Floats:
-        """Doubly robust scores of every row and arm, shape (n, K)."""
-        return self._ready().scores
+        return self._ready().labels
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -185,8 +157,8 @@ class TreatmentEffect:
     @property
     def balance(self) -> list[Balance]:
         """How the arms differ in every covariate, before and after weighing."""
-        fitted = self._ready()
-        return balance(fitted.problem, fitted.nuisance.propensity)
+        rows = self._rows()
+        return balance(rows.problem, rows.nuisance.propensity)
 
     def average_effect(
         self, arm: Any = None, population: str = EVERYONE, level: float = 0.95
@@ -207,20 +179,13 @@ class TreatmentEffect:
             For everyone, where the arms do not share their people enough; the message says what
             would help.
         """
-        fitted, which = self._ready(), self._arm(arm)
+        known, which = self._ready(), self._arm(arm)
         if population not in POPULATIONS:
             raise InputError(
                 Fault("population", repr(population), f"one of {', '.join(POPULATIONS)}")
             )
-        if population == OVERLAP:
-            return overlap_average(
-                fitted.scores, fitted.problem, fitted.nuisance, which, level=level
-            )
-        if population == SUPPORT:
-            inside = common_support(fitted.problem, fitted.nuisance.propensity)
-            return trimmed_average(fitted.scores, fitted.problem, inside, which, level=level)
-        self._require_overlap()
-        return average(fitted.scores, fitted.problem, which, level=level)
+        _check_level(level)
+        return known.average(known.labels[which], population, level)
 
     def group_effects(
         self, groups: Any, arm: Any = None, level: float = 0.95
@@ -232,9 +197,10 @@ class TreatmentEffect:
         groups : shape (n,)
             A label for every row of the fit, in its order.
         """
-        fitted, which = self._ready(), self._arm(arm)
-        self._require_overlap()
-        return by_group(fitted.scores, groups, fitted.problem, which, level=level)
+        rows, which = self._compared(), self._arm(arm)
+        return by_group(
+            rows.scores, groups, rows.problem, which, level=level, nuisance=rows.nuisance
+        )
 
     def effects_by_cause(self, arm: Any = None, level: float = 0.95) -> dict[str, Estimate]:
         """Return risk differences by the horizon of every cause and of any, side by side.
@@ -242,34 +208,36 @@ class TreatmentEffect:
         A treatment that spares one cause leaves more people to the others: no cause alone says
         what it does.
         """
-        fitted, which = self._ready(), self._arm(arm)
-        if fitted.problem.kind != TIME_TO_EVENT:
-            raise InputError(Fault("outcome", fitted.problem.kind, "time-to-event"))
-        self._require_overlap()
+        rows, which = self._compared(), self._arm(arm)
+        if rows.problem.kind != TIME_TO_EVENT:
+            raise InputError(Fault("outcome", rows.problem.kind, "time-to-event"))
         answer = {}
-        causes: list[int | None] = [*range(1, fitted.problem.survival.causes + 1), None]
+        causes: list[int | None] = [*range(1, rows.problem.survival.causes + 1), None]
         for cause in causes:
-            problem = replace(fitted.problem, cause=cause, measure=RISK)
+            problem = replace(rows.problem, cause=cause, measure=RISK)
             nuisance = estimate(problem, self.seed, self.learner)
             scores = doubly_robust(problem, nuisance)
             name = "any cause" if cause is None else f"cause {cause}"
-            answer[name] = average(scores, problem, which, level=level)
+            answer[name] = average(scores, problem, which, level=level, nuisance=nuisance)
         return answer
 
     def effect(self, X: Any, arm: Any = None) -> Floats:
-        """Return the expected effect for people like each row, shape (n,)."""
-        fitted, which = self._ready(), self._arm(arm)
-        frame, self._call_notes = fitted.schema.align(X)
+        """Return the expected effect for people like each row, shape (n,).
+
+        Where `verdict` does not say "personalise", the differences between these numbers are not
+        shown to be more than noise, and the average effect is to be told instead.
+        """
+        known, which = self._ready(), self._arm(arm)
+        frame, self._call_notes = known.schema.align(X)
         return self._learned().effect(frame, which)
 
     def effect_interval(
         self, X: Any, level: float = 0.95, arm: Any = None
     ) -> tuple[Floats, Floats]:
         """Return intervals for the conditional effect at each row, (low, high), each (n,)."""
-        if not 0 < level < 1:
-            raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
-        fitted, which = self._ready(), self._arm(arm)
-        frame, self._call_notes = fitted.schema.align(X)
+        _check_level(level)
+        known, which = self._ready(), self._arm(arm)
+        frame, self._call_notes = known.schema.align(X)
         return self._learned().interval(frame, level, which)
 
     def verdict(self) -> Verdict:
@@ -277,16 +245,77 @@ class TreatmentEffect:
         if self._verdict is None:
             from osler.effect.verdict import judge
 
-            fitted = self._ready()
-            self._verdict = judge(fitted.problem, fitted.nuisance, self.seed)
+            rows = self._rows()
+            self._verdict = judge(rows.problem, rows.nuisance, self.seed)
         return self._verdict
 
     def policy(self, depth: int = 2) -> Policy:
-        """Return the best rule of at most `depth` questions, with its value on held-out rows."""
-        from osler.effect.policy import learn
+        """Return the best rule of at most `depth` questions, with its value on held-out rows.
 
-        fitted = self._ready()
-        return learn(fitted.problem, fitted.scores, depth=depth, seed=self.seed)
+        Raises
+        ------
+        NotEstimable
+            Where the arms do not share their people enough, or there are too few rows.
+        """
+        self._ready()
+        if depth not in self._policies:
+            from osler.effect.policy import learn
+
+            rows = self._compared()
+            problem = rows.problem
+            self._policies[depth] = learn(
+                rows.scores, problem.frame, list(problem.labels), depth=depth,
+                better=problem.better, practice=rows.nuisance.pseudo, seed=self.seed,
+                cluster=problem.cluster,
+            )  # fmt: skip
+        return self._policies[depth]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as JSON and arrays with their digests; no data row is in it.
+
+        The verdict is reached first, if it was not, so that it goes with the model; rules of the
+        depths that were asked for go too.
+        """
+        known = self._ready()
+        stored = Stored(
+            KIND,
+            {
+                "settings": self.get_params(),
+                "known": known.to_json(),
+                "verdict": self.verdict().to_json(),
+                "policies": [one.to_json() for one in self._policies.values()],
+                "notes": list(self._notes),
+            },
+        )
+        self._learned().put(stored)
+        return save_model(stored, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a saved model; what it says equals what the saved one said.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, or one of a newer format.
+        Damaged
+            If a file is missing, cut or changed.
+        """
+        from osler.effect.individual import Individual
+        from osler.effect.policy import Policy
+
+        stored = load_model(folder, KIND)
+        try:
+            model = cls(**stored.spec["settings"])
+            model._known = Known.from_json(stored.spec["known"])
+            model._verdict = verdict_of(stored.spec["verdict"])
+            policies = [Policy.from_json(one) for one in stored.spec["policies"]]
+            model._policies = {one.depth: one for one in policies}
+            model._notes = tuple(str(note) for note in stored.spec["notes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged("the model's files lack a part") from error
+        model._individual = Individual.get(stored)
+        return model
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the settings by name; `deep` is there for scikit-learn."""
@@ -313,32 +342,45 @@ class TreatmentEffect:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({settings})"
 
-    def _ready(self) -> _Fitted:
-        if self._fitted is None:
+    def _ready(self) -> Known:
+        if self._known is None:
             raise NotEstimable(NOT_FITTED)
-        return self._fitted
+        return self._known
+
+    def _rows(self) -> Rows:
+        self._ready()
+        if self._kept is None:
+            raise NotEstimable(NO_ROWS)
+        return self._kept
+
+    def _compared(self) -> Rows:
+        """Return the rows, if the arms share enough of their people."""
+        judged = self._ready().overlap
+        if not judged.sufficient:
+            raise NotEstimable(str(judged))
+        return self._rows()
 
     def _learned(self) -> Individual:
         if self._individual is None:
             from osler.effect.individual import learn
 
-            fitted = self._ready()
-            self._individual = learn(fitted.problem, fitted.nuisance, self.seed)
+            rows = self._rows()
+            self._individual = learn(rows.problem, rows.nuisance, self.seed)
         return self._individual
 
     def _arm(self, arm: Any) -> int:
-        problem = self._ready().problem
-        others = [one for one in range(problem.arms) if one != problem.reference]
+        known = self._ready()
+        others = [one for one in range(len(known.labels)) if one != known.reference]
         if arm is None and len(others) == 1:
             return others[0]
-        found = [one for one in others if problem.labels[one] == str(arm)]
+        found = [one for one in others if known.labels[one] == str(arm)]
         if not found:
-            listed = ", ".join(problem.labels[one] for one in others)
+            listed = ", ".join(known.labels[one] for one in others)
             came = "none" if arm is None else "no arm of the fit besides the reference"
             raise InputError(Fault("arm", came, f"one of {listed}"))
         return found[0]
 
-    def _require_overlap(self) -> None:
-        judged = self._ready().overlap
-        if not judged.sufficient:
-            raise NotEstimable(str(judged))
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise InputError(Fault("level", "a value outside (0, 1)", "such as 0.95"))
