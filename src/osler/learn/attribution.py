@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -58,3 +58,30 @@ def along_path(
     size = np.abs(values)
     total = size.sum(axis=1, keepdims=True)
     return base_risk, values + left[:, None] * size / np.where(total > 0, total, 1.0)
+
+
+def alone(
+    risk: Callable[[Floats], Floats],
+    base: Floats,
+    contributions: Floats,
+    together: Sequence[Sequence[int]],
+) -> Floats:
+    """Return what some columns would add to the risk at the base if nothing else moved it.
+
+    Where a score is a sum of functions of one column each, this is a function of the column: its
+    shape on the scale of the risk.
+
+    Parameters
+    ----------
+    risk, base, contributions
+        As in `along_path`.
+    together
+        Positions of the columns that are looked at as one.
+
+    Returns
+    -------
+    shape (n, len(together))
+    """
+    start = float(risk(base[None, :])[0])
+    moved = [risk(base + contributions[:, :, list(columns)].sum(axis=2)) for columns in together]
+    return np.stack(moved, axis=1) - start if moved else np.zeros((len(contributions), 0))

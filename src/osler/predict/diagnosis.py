@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,7 @@ import polars as pl
 from scipy.special import softmax
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import along_path
+from osler.learn.attribution import alone, along_path
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -202,6 +203,23 @@ class Diagnosis(Parameters):
             rows = Designs(designs.encoding, designs.frame[here])
             answer[here] = self._explained(rows, int(code))[1]
         return answer
+
+    def explain_alone(
+        self, X: Any, label: Any, columns: Sequence[Sequence[int]] | None = None
+    ) -> Floats:
+        """Return what columns add to the probability of a class, all else average, shape (n, m).
+
+        Parameters
+        ----------
+        columns
+            Positions of columns looked at together, m times; None: each column by itself.
+        """
+        code = self._code(label)
+        base, added = self._ready().score.contributions(self._align(X))
+        asked = [[one] for one in range(added.shape[-1])] if columns is None else columns
+        return alone(
+            lambda logits: np.asarray(softmax(logits, axis=1)[:, code]), base, added, asked
+        )
 
     def coordinates(self, X: Any) -> Floats:
         """Return what each column adds to each score, side by side, shape (n, k p).

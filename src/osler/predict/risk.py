@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import along_path
+from osler.learn.attribution import alone, along_path
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -163,6 +164,18 @@ class Risk(Parameters):
         """
         return self._explained(self._align(X))[1]
 
+    def explain_alone(self, X: Any, columns: Sequence[Sequence[int]] | None = None) -> Floats:
+        """Return what columns add to the chance, all else average, shape (n, m).
+
+        Parameters
+        ----------
+        columns
+            Positions of columns looked at together, m times; None: each column by itself.
+        """
+        base, added = self._ready().score.contributions(self._align(X))
+        asked = [[one] for one in range(added.shape[-1])] if columns is None else columns
+        return alone(_chance, np.array([base]), added[:, None, :], asked)
+
     def coordinates(self, X: Any) -> Floats:
         """Return what each column adds to each score, side by side, shape (n, p).
 
@@ -183,9 +196,7 @@ class Risk(Parameters):
             chance = expit(log_odds)
             return np.asarray(chance * (1 - chance))
 
-        return along_path(
-            lambda log_odds: expit(log_odds[:, 0]), slope, np.array([base]), added[:, None, :]
-        )
+        return along_path(_chance, slope, np.array([base]), added[:, None, :])
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as JSON, arrays and text with their digests; no data row is in it."""
@@ -231,6 +242,10 @@ class Risk(Parameters):
         encoding = self._ready().encoding
         frame, self._call_notes = encoding.schema.align(X)
         return Designs(encoding, frame)
+
+
+def _chance(log_odds: Floats) -> Floats:
+    return expit(log_odds[:, 0])
 
 
 _OUT_OF_TIME = ("the time budget ended the search; the best found so far was kept",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import along_path
+from osler.learn.attribution import alone, along_path
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -320,6 +321,27 @@ class TimeToEvent(Parameters):
                 answer[:, cause - 1, at] = _in_risk(model, base, added, float(time), cause)[1]
         return answer
 
+    def explain_alone(
+        self,
+        X: Any,
+        columns: Sequence[Sequence[int]] | None = None,
+        horizon: float | None = None,
+        cause: int = 1,
+    ) -> Floats:
+        """Return what columns add to the risk, all else average, shape (n, m).
+
+        Parameters
+        ----------
+        columns
+            Positions of columns looked at together, m times; None: each column by itself.
+        """
+        self._check_cause(cause)
+        model, designs = self._ready(), self._align(X)
+        at = as_times(model.horizon if horizon is None else horizon)
+        base, added = model.contributions(designs)
+        asked = [[one] for one in range(added.shape[-1])] if columns is None else columns
+        return alone(_risk_of(model, float(at[0]), cause), base.ravel(), _flat(added), asked)
+
     def coordinates(self, X: Any) -> Floats:
         """Return what each column adds to each score, side by side, shape (n, K p).
 
@@ -430,18 +452,29 @@ def _in_risk(
     model: _Fitted, base: Floats, added: Floats, time: float, cause: int
 ) -> tuple[float, Floats]:
     """Return the risk of a cause by a time at the base, and what each column adds to it."""
-    rows, causes, periods, columns = added.shape
-
-    def risk(eta: Floats) -> Floats:
-        at = np.array([time])
-        return model.hazards.incidence(eta.reshape(-1, causes, periods), at)[:, cause - 1, 0]
+    causes, periods = model.shape
 
     def slope(eta: Floats) -> Floats:
         slopes = model.hazards.slope(eta.reshape(-1, causes, periods), time, cause)
         return slopes.reshape(eta.shape)
 
-    parts = added.reshape(rows, causes * periods, columns)
-    return along_path(risk, slope, base.ravel(), parts)
+    return along_path(_risk_of(model, time, cause), slope, base.ravel(), _flat(added))
+
+
+def _risk_of(model: _Fitted, time: float, cause: int) -> Callable[[Floats], Floats]:
+    """Return the function from scores (n, K g) to the risk of a cause by a time."""
+    causes, periods = model.shape
+
+    def risk(eta: Floats) -> Floats:
+        at = np.array([time])
+        return model.hazards.incidence(eta.reshape(-1, causes, periods), at)[:, cause - 1, 0]
+
+    return risk
+
+
+def _flat(added: Floats) -> Floats:
+    rows, causes, periods, columns = added.shape
+    return added.reshape(rows, causes * periods, columns)
 
 
 def _check_estimable(outcome: SurvivalOutcome) -> None:
