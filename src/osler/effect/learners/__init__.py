@@ -1,0 +1,1 @@
+"""What learns expected outcomes and effects of single people."""
