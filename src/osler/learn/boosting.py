@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from osler.errors import Damaged
-from osler.learn.losses import Bools, Floats, Loss, level_of
+from osler.learn.losses import Bools, Floats, Ints, Loss, level_of
 
 CHUNK = 20
 MOST_ROUNDS = 600
@@ -157,17 +157,32 @@ class Trees:
 
 
 class TreeData:
-    """A design binned once, for several ensembles."""
+    """A design binned once, for several ensembles.
 
-    def __init__(self, design: Floats) -> None:
+    Parameters
+    ----------
+    design : shape (n, p)
+    sign : shape (p,), optional
+        Direction in which trees may follow each column: 1, -1, or 0 for either.
+    """
+
+    def __init__(self, design: Floats, sign: Ints | None = None) -> None:
         import lightgbm
 
+        self.sign = sign
         self.cells, self.columns = design.size, design.shape[1]
         self.binned: Any = None
         if varies(design):
             binning = {**FIXED, "num_threads": threads_for(design.size)}
             data = lightgbm.Dataset(design, params=binning, free_raw_data=True)
             self.binned = data.construct()
+
+    @property
+    def constraints(self) -> dict[str, Any]:
+        """LightGBM's parameters for the directions; none where every column is free."""
+        if self.sign is None or not self.sign.any():
+            return {}
+        return {"monotone_constraints": self.sign.tolist()}
 
 
 class _Grower:
@@ -178,7 +193,7 @@ class _Grower:
 
         self._booster: Any = None
         if data.binned is not None:
-            parameters = settings.parameters(seed, data.cells)
+            parameters = {**settings.parameters(seed, data.cells), **data.constraints}
             self._booster = lightgbm.Booster(parameters, data.binned)
         self._loss = loss
         self._level = level_of(loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from osler.learn.encoding import Encoding
-from osler.learn.losses import Floats
+from osler.learn.losses import Floats, Ints
 
 CELLS_KEPT = 50_000_000
 ROWS_AT_ONCE = 50_000
@@ -30,6 +31,23 @@ class Designs:
         self.encoding = encoding
         self.frame = frame
         self._linear: Floats | None = None
+        self._toward = 1
+
+    def opposed(self) -> Designs:
+        """Return the same designs with every monotone direction turned round."""
+        other = copy.copy(self)
+        other._toward = -self._toward
+        return other
+
+    @property
+    def linear_sign(self) -> Ints:
+        """Sign that each linear coefficient must have: 1, -1, or 0 for either."""
+        return self._toward * self.encoding.linear_sign
+
+    @property
+    def tree_sign(self) -> Ints:
+        """Direction in which trees may follow each of their columns: 1, -1, or 0 for either."""
+        return self._toward * self.encoding.tree_sign
 
     @property
     def rows(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,14 @@ RARE_SHARE = 0.9  # a number this often at one value is a seldom finding, such a
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """How one input column becomes design columns; learned without looking at the outcome."""
+    """How one input column becomes design columns; learned without looking at the outcome.
+
+    Parameters
+    ----------
+    monotone
+        1 if a score may only rise with the column, -1 if only fall, 0 if either; such a column has
+        no curved terms, since a spline's slope is not of one sign where its coefficient is.
+    """
 
     kind: str
     levels: tuple[str, ...] = ()
@@ -37,6 +44,7 @@ class ColumnPlan:
     knots: tuple[float, ...] = ()
     indicator: bool = False
     rare: bool = False
+    monotone: int = 0
 
     @property
     def tree_width(self) -> int:
@@ -68,15 +76,22 @@ class Encoding:
     plans: tuple[ColumnPlan, ...]
 
     @staticmethod
-    def fit(frame: pl.DataFrame, named: bool, splines: bool = True) -> Encoding:
+    def fit(
+        frame: pl.DataFrame,
+        named: bool,
+        splines: bool = True,
+        monotone: Mapping[str, int] | None = None,
+    ) -> Encoding:
         """Learn levels, ranges, knots and missingness from a frame out of `as_frame`.
 
-        Numbers get spline terms only where there are `ROWS_FOR_SPLINES` rows for each.
+        Numbers get spline terms only where there are `ROWS_FOR_SPLINES` rows for each, and where
+        `monotone` does not name a direction for them.
         """
+        signs = monotone or {}
         schema = Schema.of(frame, named)
         splines = splines and frame.height >= ROWS_FOR_SPLINES * schema.kinds.count(NUMBER)
         plans = tuple(
-            _plan(series, kind, splines)
+            _plan(series, kind, splines, signs.get(series.name, 0))
             for series, kind in zip(frame.get_columns(), schema.kinds, strict=True)
         )
         return Encoding(schema, plans)
@@ -153,6 +168,20 @@ class Encoding:
     def linear_rare(self) -> Bools:
         """Whether each column of the linear design comes from a number that seldom varies."""
         return np.array([plan.rare for plan in self.plans], dtype=bool)[self.linear_owner]
+
+    @property
+    def linear_sign(self) -> Ints:
+        """Sign that each linear coefficient must have: 1, -1, or 0 for either."""
+        signs = [
+            [plan.monotone if at == 0 and plan.scale != 0 else 0 for at in range(plan.linear_width)]
+            for plan in self.plans
+        ]
+        return np.array([one for each in signs for one in each], dtype=np.int64)
+
+    @property
+    def tree_sign(self) -> Ints:
+        """Direction in which trees may follow each of their columns: 1, -1, or 0 for either."""
+        return np.array([plan.monotone for plan in self.plans], dtype=np.int64)[self.tree_owner]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -234,7 +263,7 @@ def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
     return np.asarray(pl.DataFrame(floats).to_numpy())
 
 
-def _plan(series: pl.Series, kind: str, splines: bool) -> ColumnPlan:
+def _plan(series: pl.Series, kind: str, splines: bool, monotone: int = 0) -> ColumnPlan:
     missing = series.null_count()
     indicator = RAREST_INDICATOR <= missing <= len(series) - RAREST_INDICATOR
     if kind == WORD:
@@ -242,7 +271,7 @@ def _plan(series: pl.Series, kind: str, splines: bool) -> ColumnPlan:
     values = _numbers(series)
     values = values[~np.isnan(values)]
     if not len(values) or values.min() == values.max():
-        return ColumnPlan(kind, scale=0.0, indicator=indicator)
+        return ColumnPlan(kind, scale=0.0, indicator=indicator, monotone=monotone)
     rare = float(np.unique(values, return_counts=True)[1].max()) > RARE_SHARE * len(values)
     low, high = np.quantile(values, [WINSOR, 1 - WINSOR])
     if low == high:
@@ -255,9 +284,10 @@ def _plan(series: pl.Series, kind: str, splines: bool) -> ColumnPlan:
         centre=float(inside.mean()),
         # A seldom finding keeps its own unit: a deviation of one would make it loud.
         scale=float(high - low if rare or kind != NUMBER else inside.std()),
-        knots=_knots(inside) if splines and kind == NUMBER and not rare else (),
+        knots=_knots(inside) if splines and kind == NUMBER and not (rare or monotone) else (),
         indicator=indicator,
         rare=rare,
+        monotone=monotone,
     )
 
 

@@ -74,7 +74,8 @@ def plant(data: TreeData, loss: Loss, rows: int, seed: int) -> Trees:
     if data.binned is None:
         return Trees(None, data.columns)
     settings = ForestSettings.of(rows, data.columns)
-    booster = lightgbm.Booster(settings.parameters(seed, data.cells), data.binned)
+    parameters = {**settings.parameters(seed, data.cells), **data.constraints}
+    booster = lightgbm.Booster(parameters, data.binned)
     first, second = loss.curvature(np.full(rows, level_of(loss)))
     # The same for every tree, so that none builds on those before it.
     fixed = first.astype(np.float32), second.astype(np.float32)

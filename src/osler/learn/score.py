@@ -175,12 +175,12 @@ class _LinearPart:
         design = designs.every(stride)
         used_loss = loss if stride == 1 else loss.subset(used)
         kept = np.flatnonzero(columns)
-        rare = designs.encoding.linear_rare[kept]
+        rare, sign = designs.encoding.linear_rare[kept], designs.linear_sign[kept]
         self.name = name
         folds: LinearFolds = search_penalty(
-            design[:, kept], used_loss, [h[used] for h in held], rare, clock
+            design[:, kept], used_loss, [h[used] for h in held], rare, clock, sign
         )
-        final: Penalised = folds.refit(design[:, kept], used_loss, rare)
+        final: Penalised = folds.refit(design[:, kept], used_loss, rare, sign)
         self.coefficients = _placed(final, kept, len(columns))
         within, covariance = final.information(design[:, kept], used_loss)
         self.information = kept[within], covariance
@@ -239,8 +239,9 @@ def _grown_parts(
     designs: Designs, loss: Loss, held: list[Bools], seed: int, clock: Clock
 ) -> list[_GrownPart]:
     learn = _learned_from(held)
-    data = [TreeData(designs.trees[rows]) for rows in learn]
-    everything = cache(lambda: TreeData(designs.trees))
+    sign = designs.tree_sign
+    data = [TreeData(designs.trees[rows], sign) for rows in learn]
+    everything = cache(lambda: TreeData(designs.trees, sign))
     parts = [_boosted(designs.trees, loss, held, seed, clock, data, learn, everything)]
     if designs.rows <= MOST_FOREST_ROWS and not clock.past(0.7):
         parts.append(_forest(designs.trees, loss, held, seed, data, learn, everything))

@@ -46,15 +46,15 @@ class LinearFolds:
     rare_penalty: float
     fits: tuple[Penalised, ...]
 
-    def refit(self, design: Floats, loss: Loss, rare: Bools) -> Penalised:
+    def refit(self, design: Floats, loss: Loss, rare: Bools, sign: Ints | None = None) -> Penalised:
         """Fit all rows under the chosen penalties."""
-        return _Problem(design, loss, rare).solve(self.penalty, self.rare_penalty, TOLERANCE)
+        return _Problem(design, loss, rare, sign).solve(self.penalty, self.rare_penalty, TOLERANCE)
 
 
 class _Problem:
     """One training set: its kept columns, centred, and warm starts."""
 
-    def __init__(self, design: Floats, loss: Loss, rare: Bools) -> None:
+    def __init__(self, design: Floats, loss: Loss, rare: Bools, sign: Ints | None = None) -> None:
         centred = design - design.mean(axis=0)
         first, second = loss.curvature(np.zeros(len(design)))
         information = np.maximum((centred**2).T @ second, 1e-9)
@@ -65,17 +65,23 @@ class _Problem:
             # Fan & Lv 2008, J R Stat Soc B 70:849-911: screening by marginal strength.
             kept = np.sort(kept[np.argsort(-z2[kept], kind="stable")[:MOST_COLUMNS]])
         self._columns, self._rare = kept, rare[kept]
+        self._sign = None if sign is None else sign[kept]
         self._design, self._loss = np.ascontiguousarray(centred[:, kept]), loss
         self._last: LinearFit | None = None
 
     def solve(self, penalty: float, rare_penalty: float, tolerance: float = ROUGH) -> Penalised:
         each = np.where(self._rare, rare_penalty, penalty)
-        self._last = ridge(self._design, self._loss, each, self._last, tolerance)
+        self._last = ridge(self._design, self._loss, each, self._last, tolerance, self._sign)
         return Penalised(self._columns, each, self._last)
 
 
 def search_penalty(
-    design: Floats, loss: Loss, held: list[Bools], rare: Bools, clock: Clock
+    design: Floats,
+    loss: Loss,
+    held: list[Bools],
+    rare: Bools,
+    clock: Clock,
+    sign: Ints | None = None,
 ) -> LinearFolds:
     """Walk over a grid of penalties towards the least held-out loss.
 
@@ -87,7 +93,7 @@ def search_penalty(
     Verweij & van Houwelingen 1993, Statistics in Medicine 12:2305-2314 (cross-validated partial
     likelihood); Boulesteix et al. 2017, Comput Math Methods Med 7691937 (penalty factors).
     """
-    problems = [_Problem(design[~h], loss.subset(~h), rare) for h in held]
+    problems = [_Problem(design[~h], loss.subset(~h), rare, sign) for h in held]
     parts = [(design[h], loss.subset(h)) for h in held]
     tried: dict[tuple[int, int], tuple[float, tuple[Penalised, ...]]] = {}
 

@@ -139,7 +139,11 @@ class _Changes:
     ) -> None:
         stride = -(-designs.rows // MOST_ROWS)
         kept = score.spread.columns
-        self._columns = kept[~designs.encoding.linear_rare[kept]]
+        # A monotone column changes over the years only with the score as a whole.
+        fixed = designs.encoding.linear_rare | (designs.linear_sign != 0)
+        self._columns = kept[~fixed[kept]]
+        self._sign = np.zeros(1 + len(self._columns), dtype=np.int64)
+        self._sign[0] = int(designs.encoding.tree_sign.any())
         design = designs.every(stride)[:, self._columns]
         self._centre = design.mean(axis=0)
         self._design = np.column_stack([out_of_fold[::stride], design - self._centre])
@@ -165,7 +169,7 @@ class _Changes:
         each = np.full(self._design.shape[1], penalty)
         each[0] = SLOPE_PENALTY
         design = self._design[rows][inside]
-        return ridge(design, part, each, None, tolerance), design, each
+        return ridge(design, part, each, None, tolerance, self._sign), design, each
 
     def held_out_loss(self, cuts: Floats, penalty: float) -> float:
         total = 0.0

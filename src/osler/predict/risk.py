@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,12 +18,13 @@ from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
 from osler.learn.losses import Floats, LogisticLoss, expit
 from osler.learn.modelfile import Stored, load_model, save_model
+from osler.learn.monotone import check_monotone
 from osler.learn.outcome import as_binary
 from osler.learn.preparing import canonical_order, fold_count, same_length
 from osler.learn.score import Score, learn_score
 from osler.learn.scorefile import get_score, put_score
 from osler.learn.splits import stratified_folds
-from osler.learn.table import as_frame
+from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore
 from osler.predict.parameters import NOT_FITTED, Parameters
 
@@ -54,6 +55,9 @@ class Risk(Parameters):
     time_budget_s
         Seconds a fit may take; None for as long as it needs. A fit that reaches it keeps the best
         found so far, says so in `notes`, and is not repeatable to the last digit.
+    monotone
+        Column name → 1 if the chance may only rise with the column, whatever the other columns
+        are, -1 if it may only fall. Between cells that are missing and known nothing is promised.
 
     Examples
     --------
@@ -64,16 +68,23 @@ class Risk(Parameters):
     (3, 2)
     """
 
-    _settings = ("seed", "folds", "time_budget_s")
+    _settings = ("seed", "folds", "time_budget_s", "monotone")
     interval_meaning = (
         "where the risk of all people with these features would lie, given that the model was "
         "learned on a sample of this size; not what is wrong with the data themselves"
     )
 
-    def __init__(self, seed: int = 0, folds: int = 5, time_budget_s: float | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        folds: int = 5,
+        time_budget_s: float | None = None,
+        monotone: Mapping[str, int] | None = None,
+    ) -> None:
         self.seed = seed
         self.folds = folds
         self.time_budget_s = time_budget_s
+        self.monotone = monotone
         self._model: _Fitted | None = None
 
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
@@ -104,7 +115,8 @@ class Risk(Parameters):
                 f"the rarer class has {rarer} rows; at least {FEWEST_OF_A_CLASS} of each are needed"
             )
         clock = Clock(self.time_budget_s)
-        encoding = Encoding.fit(frame, named)
+        signs = check_monotone(self.monotone, Schema.of(frame, named))
+        encoding = Encoding.fit(frame, named, monotone=signs)
         order = canonical_order(encoding.tree_design(frame), label)
         designs, label = Designs(encoding, frame[order]), label[order]
         member = None if groups is None else np.asarray(groups)[order]

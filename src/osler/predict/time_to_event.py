@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,12 +19,13 @@ from osler.learn.encoding import Encoding
 from osler.learn.incidence import Hazards, baseline
 from osler.learn.losses import CoxLoss, Floats
 from osler.learn.modelfile import Stored, load_model, save_model
+from osler.learn.monotone import check_monotone
 from osler.learn.outcome import SurvivalOutcome, as_survival, as_times
 from osler.learn.preparing import canonical_order, fold_count, same_length
 from osler.learn.score import learn_score
 from osler.learn.scorefile import get_timed, put_timed
 from osler.learn.splits import stratified_folds
-from osler.learn.table import as_frame
+from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore, learn_timed
 from osler.predict.parameters import NOT_FITTED, Parameters
 
@@ -103,6 +104,11 @@ class TimeToEvent(Parameters):
     time_budget_s
         Seconds a fit may take; None for as long as it needs. A fit that reaches it keeps the best
         found so far, says so in `notes`, and is not repeatable to the last digit.
+    monotone
+        Column name → 1 if the incidence of cause 1 may only rise with the column at every time,
+        whatever the other columns are, -1 if it may only fall. So that this holds among competing
+        causes, the hazards of the other causes may only go the other way. Between cells that are
+        missing and known nothing is promised, nor for the chance of any event.
 
     Examples
     --------
@@ -117,7 +123,7 @@ class TimeToEvent(Parameters):
     True
     """
 
-    _settings = ("seed", "horizon", "folds", "time_budget_s")
+    _settings = ("seed", "horizon", "folds", "time_budget_s", "monotone")
     interval_meaning = (
         "where the risk of all people with these features would lie, given that the model was "
         "learned on a sample of this size; not where one person's outcome lies, and not what is "
@@ -130,11 +136,13 @@ class TimeToEvent(Parameters):
         horizon: float | None = None,
         folds: int = 5,
         time_budget_s: float | None = None,
+        monotone: Mapping[str, int] | None = None,
     ) -> None:
         self.seed = seed
         self.horizon = horizon
         self.folds = folds
         self.time_budget_s = time_budget_s
+        self.monotone = monotone
         self._model: _Fitted | None = None
 
     def fit(self, X: Any, y: Any, *, entry: Any = None, groups: Any = None) -> Self:
@@ -163,7 +171,8 @@ class TimeToEvent(Parameters):
         same_length(frame, len(outcome), "y")
         _check_estimable(outcome)
         clock = Clock(self.time_budget_s)
-        encoding = Encoding.fit(frame, named)
+        signs = check_monotone(self.monotone, Schema.of(frame, named))
+        encoding = Encoding.fit(frame, named, monotone=signs)
         order = canonical_order(
             encoding.tree_design(frame), outcome.time, outcome.event, outcome.entry
         )
@@ -205,8 +214,10 @@ class TimeToEvent(Parameters):
                 predictors.append(np.zeros((len(outcome), 1)))
                 continue
             loss = CoxLoss(outcome.time, happened, outcome.entry)
-            score, eta = learn_score(designs, loss, fold, self.seed, clock)
-            timed, changing = learn_timed(designs, loss, score, eta, fold, clock)
+            # A cause that takes people away from the first must not undo the first's direction.
+            own = designs if cause == 0 else designs.opposed()
+            score, eta = learn_score(own, loss, fold, self.seed, clock)
+            timed, changing = learn_timed(own, loss, score, eta, fold, clock)
             scores.append(timed)
             predictors.append(changing)
         cuts = [np.zeros(0) if score is None else score.cuts for score in scores]
