@@ -69,7 +69,7 @@ class Residuals:
 
     @staticmethod
     def of(residual: Floats, problem: Problem, nuisance: Nuisance) -> Residuals:
-        """Weigh each arm's residuals by the inverse chance of the arm, so that they are everyone's."""
+        """Weigh each arm's residuals by the inverse chance of the arm, to be everyone's."""
         count = int(min(POINTS, len(residual)))
         at = (np.arange(count) + 0.5) / count
         found = []
@@ -80,7 +80,7 @@ class Residuals:
         return Residuals(at, tuple(found))
 
     def ends(self, arm: int, level: float) -> tuple[float, float]:
-        """Return where residuals of an arm lie, each of two arms given half of what may be missed."""
+        """Return where residuals of an arm lie; each of two arms has half of what may be missed."""
         tail = (1.0 - level) / 4
         low = self.quantiles[arm][max(int(np.searchsorted(self.at, tail)) - 1, 0)]
         high = self.quantiles[arm][min(int(np.searchsorted(self.at, 1.0 - tail)), len(self.at) - 1)]

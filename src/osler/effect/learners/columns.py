@@ -104,11 +104,12 @@ class SurfaceColumns:
     @staticmethod
     def from_json(data: dict[str, Any]) -> SurfaceColumns:
         """Rebuild from `to_json`."""
-        whole = {
-            name: np.array(data[name], dtype=np.int64) for name in ("kept", "absent", "chosen")
-        }
-        real = {name: np.array(data[name], dtype=np.float64) for name in ("centre", "scale")}
-        return SurfaceColumns(Encoding.from_json(data["encoding"]), **whole, **real)
+        kept, absent, chosen = (
+            np.array(data[name], dtype=np.int64) for name in ("kept", "absent", "chosen")
+        )
+        centre, scale = (np.array(data[name], dtype=np.float64) for name in ("centre", "scale"))
+        encoding = Encoding.from_json(data["encoding"])
+        return SurfaceColumns(encoding, kept, centre, scale, absent, chosen)
 
 
 def _first_of_each(gaps: Bools) -> Ints:
