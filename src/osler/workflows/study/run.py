@@ -38,6 +38,7 @@ from osler.workflows.study.saved import (
 )
 from osler.workflows.study.trial.estimate import trial_of
 from osler.workflows.study.trial.telling import treatment
+from osler.workflows.study.trial.words import sentences
 from osler.workflows.writing import (
     DIGESTS,
     check_replaceable,
@@ -104,6 +105,7 @@ def run_study(
             "question": [
                 *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),
+                *sentences(study.treatment),
             ],
             "domain_rule": RULE if domain is not None else None,
             "provenance": vars(provenance_of(study, vault, seed)),
@@ -235,6 +237,7 @@ def explain_study(path: Path) -> list[str]:
     question = [
         *explain(study.task, study.outcome, index=study.index),
         *in_words(study.features.derived),
+        *sentences(study.treatment),
     ]
     return [study.title, *question, *study.scope]
 
