@@ -150,6 +150,11 @@ class TreatmentEffect:
         return (*self._notes, *self._call_notes)
 
     @property
+    def rows(self) -> Rows:
+        """The rows of the fit with what was estimated of each; a loaded model has none."""
+        return self._rows()
+
+    @property
     def overlap(self) -> Overlap:
         """How far the arms share their people."""
         return self._ready().overlap
