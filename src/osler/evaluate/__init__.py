@@ -16,6 +16,7 @@ from osler.evaluate.calibration_bins import CalibrationBin, CalibrationTable, ca
 from osler.evaluate.comparison import compare
 from osler.evaluate.curves import IncidenceCurve, incidence
 from osler.evaluate.fairness import FairnessGroup, FairnessTable, Mitigation, fairness
+from osler.evaluate.faithfulness import Faithfulness, faithfulness
 from osler.evaluate.labels import binary
 from osler.evaluate.leaks import LeakageCheck, leakage
 from osler.evaluate.limits import DEFAULT_LIMITS, Gate, check_limits, gates
@@ -33,6 +34,7 @@ __all__ = [
     "ColumnDifference",
     "FairnessGroup",
     "FairnessTable",
+    "Faithfulness",
     "Gate",
     "GroupRow",
     "GroupTable",
@@ -53,6 +55,7 @@ __all__ = [
     "compare_at_burden",
     "competing",
     "fairness",
+    "faithfulness",
     "fire",
     "gates",
     "groups",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from osler.report import charts, genome
+from osler.report.alike import ALIKE, alike
 from osler.report.cells import axis_cell, bar_cell, range_cell
 from osler.report.metrics import count, group_metrics
 from osler.report.names import group_words, metric_of, words
@@ -59,7 +60,7 @@ def patient_html(report: Json) -> str:
 
 
 def _content(report: Json) -> dict[str, Any]:
-    apart = genome.shown_in_sections(report)
+    apart = genome.shown_in_sections(report) | {ALIKE}
     findings = [one for one in dicts(report.get("findings")) if one.get("kind") not in apart]
     summary = summary_of(report)
     curves = report.get("curves") if summary else None
@@ -80,6 +81,7 @@ def _content(report: Json) -> dict[str, Any]:
         "curves": charts.incidence(
             curves, label=label, marks=charts.horizon_years(summary.get("horizons"))
         ),
+        "alike": alike(report, summary),
         "drivers": _drivers(findings, summary),
         "timeline": [_known(entry) for entry in dicts(report.get("timeline"))],
         "missing": _entries(report.get("missing")),
@@ -115,8 +117,9 @@ def may_speak(report: Json) -> bool:
 
 
 def predictions(report: Json) -> list[Json]:
-    """Return the findings of models, without those that read the genome."""
-    return [one for one in dicts(report.get("findings")) if one.get("kind") not in genome.KINDS]
+    """Return the findings of models, without those that read the genome or tell of others."""
+    others = genome.KINDS | {ALIKE}
+    return [one for one in dicts(report.get("findings")) if one.get("kind") not in others]
 
 
 def is_final(finding: Json) -> bool:

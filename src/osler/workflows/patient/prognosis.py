@@ -14,6 +14,7 @@ from osler.features import FeatureMatrix
 from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
 from osler.predict import Risk, TimeToEvent
 from osler.report.numbers import out_of_100, people_of_100
+from osler.workflows.patient.alike import alike_finding, alike_section
 from osler.workflows.patient.reasons import missing_for, reasons_for
 from osler.workflows.study.domain import cells_of
 from osler.workflows.study.fitting import predict, predict_interval
@@ -46,6 +47,8 @@ class Prognosis:
         Incidence per cause over time, with interval; None when abstained.
     missing
         What most of the cohort had recorded and this patient has not.
+    alike
+        What became of the people most like this patient; None when that is not known.
     groups
         The patient's groups, and how well the model did in each.
     until
@@ -57,6 +60,7 @@ class Prognosis:
     findings: tuple[Finding, ...] = ()
     summary: dict[str, Any] | None = None
     curves: dict[str, Any] | None = None
+    alike: dict[str, Any] | None = None
     missing: tuple[str, ...] = ()
     groups: tuple[dict[str, Any], ...] = ()
     until: Any = None
@@ -157,13 +161,14 @@ def _speak(
     low, high = (one[0] for one in predict_interval(fitted, part, days, len(causes), LEVEL))
     known = variables_of(run, part)
     unknown = fitted.unknown(patient.matrix)
+    effects = _effects(fitted, part, days)
     findings = tuple(
         _finding(
             run,
             cause,
             horizon,
             (value[c, h], low[c, h], high[c, h]),
-            reasons_for(_effects(fitted, part, horizon["days"], c + 1), part, known),
+            reasons_for(effects[c, h], part, known),
             fold,
             unknown,
             provenance,
@@ -172,9 +177,16 @@ def _speak(
         for c, cause in enumerate(causes)
         if _known(fitted, c + 1)
     )
+    names = [_name(run, cause) for cause in causes]
+    alike = alike_section(fitted, part, run.results["people"], horizons, names)
+    why = reasons_for(effects[0, len(horizons) // 2], part, known)
     usual = {one["code"]: one["share"] for one in run.results["variables"]}
     return Prognosis(
-        findings=findings,
+        findings=(
+            *findings,
+            *alike_finding(alike, run.study.title, why, provenance),
+        ),
+        alike=alike,
         summary={
             **_summary(run, horizons, causes, value, low, high),
             "from": _time_zero(run, patient.prediction_time),
@@ -205,12 +217,11 @@ def _known(fitted: FittedModel, cause: int) -> bool:
     return isinstance(fitted.model, Risk) or cause in fitted.model.causes
 
 
-def _effects(fitted: FittedModel, part: FeatureMatrix, days: float, cause: int) -> Floats:
+def _effects(fitted: FittedModel, part: FeatureMatrix, days: Floats) -> Floats:
+    """Return what each column adds to the risk of each cause by each horizon, (K, t, p)."""
     if isinstance(fitted.model, TimeToEvent):
-        effects = fitted.model.explain(part, horizon=days, cause=cause)
-    else:
-        effects = fitted.model.explain(part)
-    return np.asarray(effects[0])
+        return np.asarray(fitted.model.explain_all(part, days)[0])
+    return np.asarray(fitted.model.explain(part))[:, None, :]
 
 
 def _finding(
@@ -224,7 +235,7 @@ def _finding(
     provenance: Provenance,
 ) -> Finding:
     value, low, high = (float(one) for one in numbers)
-    name = run.results["outcome"]["names"].get(cause, in_words(cause).lower())
+    name = _name(run, cause)
     people = run.results["people"]
     within = f" within {horizon['text']}" if horizon["text"] else ""
     statement = (
@@ -245,6 +256,10 @@ def _finding(
         cause=name,
         horizon=horizon["text"] or None,
     )
+
+
+def _name(run: SavedRun, cause: str) -> str:
+    return str(run.results["outcome"]["names"].get(cause, in_words(cause).lower()))
 
 
 def _have(share: float) -> str:

@@ -117,6 +117,7 @@ def assemble(
             "warnings": _once(line for run in runs for line in run.results["warnings"]),
             "summary": first.summary,
             "curves": first.curves,
+            "alike": first.alike,
             "findings": [finding.to_json() for findings in said for finding in findings],
             **{name: part.section for name, part in parts.items()},
             "missing": _once(name for one in told for name in one.missing),

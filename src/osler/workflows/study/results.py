@@ -10,6 +10,7 @@ import numpy as np
 from osler import evaluate
 from osler.model import FORMAT_VERSION
 from osler.predict import TimeToEvent
+from osler.workflows.study.faithful import faithfulness_section
 from osler.workflows.study.fitting import (
     CrossFitted,
     Outcomes,
@@ -20,6 +21,7 @@ from osler.workflows.study.gather import Material
 from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.judging import SELECTED, Judge, judge_of, observed_incidence, unformed
 from osler.workflows.study.question import Study
+from osler.workflows.study.shapes import shapes_section
 from osler.workflows.study.table_one import table_one
 from osler.workflows.study.wording import Variable, in_words, variables
 
@@ -45,6 +47,7 @@ def assemble(
     part = fitted.final.of(material.matrix)
     columns = [(one.code, one.aggregation) for one in part.columns]
     known = variables(columns, part.values, descriptions)
+    middle = horizons[len(horizons) // 2]
     gates = evaluate.gates(study.evaluation.limits, own, groups)
     return {
         "format_version": FORMAT_VERSION,
@@ -79,6 +82,8 @@ def assemble(
         "leakage": leakage_section(study, material, outcomes, fitted),
         "gates": [vars(gate) for gate in gates],
         "importance": importance(fitted, part, known, horizons),
+        "shapes": shapes_section(fitted.final, part, known, middle),
+        "faithfulness": faithfulness_section(fitted.final, part, known, middle, seed),
         "variables": variables_section(known, part),
         "limits": [
             *LIMITS_OF_ALL,

@@ -1,0 +1,116 @@
+"""How a run's model goes with the values of what moves it most: the section `shapes`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osler.features import FeatureMatrix
+from osler.learn.shapes import Shape, shape_of_levels, shape_of_numbers
+from osler.predict import TimeToEvent
+from osler.workflows.study.alike import one_row_each
+from osler.workflows.study.horizons import Horizon
+from osler.workflows.study.wording import TELLS_A_LEVEL, Variable
+
+if TYPE_CHECKING:
+    from osler.workflows.study.saved import FittedModel
+
+MOST_SHAPES = 8
+MOST_PEOPLE = 2_000
+SMALLEST_EFFECT = 0.0005
+
+Floats = NDArray[np.float64]
+
+
+def shapes_section(
+    fitted: FittedModel, part: FeatureMatrix, known: list[Variable], horizon: Horizon
+) -> dict[str, Any]:
+    """Return the shapes of the strongest variables, for the main cause at one horizon.
+
+    Parameters
+    ----------
+    part
+        Rows of the cohort with the model's columns; of each person one row is taken.
+    known
+        Variables of those columns.
+    """
+    rows = one_row_each(part.rows["subject_id"].to_numpy())
+    some = part.take(rows[:: -(-len(rows) // MOST_PEOPLE)])
+    explained = _Explained.of(fitted, some, horizon)
+    strength = {
+        one.code: float(np.abs(explained.effects[:, list(one.columns)].sum(axis=1)).mean())
+        for one in known
+    }
+    strongest = sorted(known, key=lambda one: -strength[one.code])[:MOST_SHAPES]
+    return {
+        "horizon": horizon.text,
+        "days": horizon.days,
+        "people": len(some),
+        "base": explained.base,
+        "columns": [
+            explained.shape(one) | {"importance": strength[one.code]}
+            for one in strongest
+            if strength[one.code] >= SMALLEST_EFFECT
+        ],
+    }
+
+
+class _Explained:
+    """Some people's attributions, on the scale of the risk and of the score."""
+
+    def __init__(
+        self, fitted: FittedModel, part: FeatureMatrix, asked: dict[str, Any], added: Floats
+    ) -> None:
+        self.fitted, self.part, self.asked, self.added = fitted, part, asked, added
+        self.effects = np.asarray(fitted.model.explain(part, **asked))
+        self.base = float(fitted.model.base_value(**asked))
+        self.cells = part.to_frame()
+
+    @staticmethod
+    def of(fitted: FittedModel, part: FeatureMatrix, horizon: Horizon) -> _Explained:
+        timed = isinstance(fitted.model, TimeToEvent)
+        asked = {"horizon": horizon.days, "cause": 1} if timed else {}
+        added = fitted.model.coordinates(part)[:, : len(part.columns)]
+        return _Explained(fitted, part, asked, added)
+
+    def shape(self, variable: Variable) -> dict[str, Any]:
+        """Return the shape of a variable with its name, unit and kind."""
+        if variable.levels:
+            columns, kind = list(variable.columns), "level"
+            shape = self._shape(columns, self._levels(variable))
+        else:
+            means = np.abs(self.effects[:, list(variable.columns)]).mean(axis=0)
+            columns = [variable.columns[int(np.argmax(means))]]
+            kind = "number"
+            shape = self._shape(columns, None)
+        chosen = self.part.columns[columns[0]]
+        return {
+            "what": variable.name,
+            "code": variable.code,
+            "column": str(chosen) if kind == "number" else variable.code,
+            "aggregation": chosen.aggregation if kind == "number" else "",
+            "window": chosen.window if kind == "number" else "",
+            "unit": variable.unit,
+            "kind": kind,
+            **shape.to_json(),
+        }
+
+    def _shape(self, columns: list[int], levels: list[str | None] | None) -> Shape:
+        alone = self.fitted.model.explain_alone(self.part, [columns], **self.asked)[:, 0]
+        effects = self.effects[:, columns].sum(axis=1)
+        added = self.added[:, columns].sum(axis=1)
+        if levels is not None:
+            return shape_of_levels(levels, effects, alone, added)
+        values = self.cells.to_series(columns[0]).cast(float).fill_null(np.nan).to_numpy()
+        return shape_of_numbers(values, effects, alone, added)
+
+    def _levels(self, variable: Variable) -> list[str | None]:
+        held: list[str | None] = [None] * len(self.part)
+        for position, level in variable.levels.items():
+            if self.part.columns[position].aggregation in TELLS_A_LEVEL:
+                cells = self.cells.to_series(position).cast(float).fill_null(0.0).to_numpy()
+                for row in np.flatnonzero(cells):
+                    held[row] = level
+        return held
