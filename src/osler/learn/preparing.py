@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from osler.errors import Fault, InputError
 from osler.learn.losses import Floats, Ints
@@ -18,6 +19,23 @@ def same_length(frame: pl.DataFrame, rows: int, what: str) -> None:
     """Check that `X` has one row per row of `what`."""
     if frame.height != rows:
         raise InputError(Fault(what, f"{rows} rows", f"the {frame.height} of X"))
+
+
+def as_members(groups: Any, rows: int) -> NDArray[Any] | None:
+    """Check what tells which rows are of one subject, shape (n,); None where nothing does.
+
+    Raises
+    ------
+    InputError
+        If there is not one value per row.
+    """
+    if groups is None:
+        return None
+    member = groups.to_numpy() if hasattr(groups, "to_numpy") else np.asarray(groups)
+    if member.shape != (rows,):
+        came = f"shape {member.shape}"
+        raise InputError(Fault("groups", came, f"one subject for each of the {rows} rows"))
+    return np.asarray(member)
 
 
 def canonical_order(design: Floats, *keys: Any) -> Ints:

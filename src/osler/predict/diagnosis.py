@@ -19,7 +19,7 @@ from osler.learn.encoding import Encoding
 from osler.learn.losses import Bools, Floats, Ints
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.multinomial import ClassScore, ClassTrees, learn_classes
-from osler.learn.preparing import canonical_order, fold_count, same_length
+from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.splits import stratified_folds
 from osler.learn.table import as_frame
 from osler.predict.parameters import NOT_FITTED, Parameters
@@ -103,11 +103,12 @@ class Diagnosis(Parameters):
         frame, named = as_frame(X)
         classes, codes = _classes(y)
         same_length(frame, len(codes), "y")
+        member = as_members(groups, frame.height)
         fewest = _refuse_too_few(codes, len(classes))
         encoding = Encoding.fit(frame, named)
         order = canonical_order(encoding.tree_design(frame), codes)
         frame, codes = frame[order], codes[order]
-        member = None if groups is None else np.asarray(groups)[order]
+        member = None if member is None else member[order]
         subjects = len(codes) if member is None else len(np.unique(member))
         if subjects < 2:
             raise NotEstimable("all rows are of one subject; at least two would be needed")

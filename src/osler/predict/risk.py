@@ -20,7 +20,7 @@ from osler.learn.losses import Floats, LogisticLoss, expit
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
 from osler.learn.outcome import as_binary
-from osler.learn.preparing import canonical_order, fold_count, same_length
+from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import Score, learn_score
 from osler.learn.scorefile import get_score, put_score
 from osler.learn.splits import stratified_folds
@@ -109,6 +109,7 @@ class Risk(Parameters):
         frame, named = as_frame(X)
         label = as_binary(y)
         same_length(frame, len(label), "y")
+        member = as_members(groups, frame.height)
         rarer = int(min(label.sum(), len(label) - label.sum()))
         if rarer < FEWEST_OF_A_CLASS:
             raise NotEstimable(
@@ -119,7 +120,7 @@ class Risk(Parameters):
         encoding = Encoding.fit(frame, named, monotone=signs)
         order = canonical_order(encoding.tree_design(frame), label)
         designs, label = Designs(encoding, frame[order]), label[order]
-        member = None if groups is None else np.asarray(groups)[order]
+        member = None if member is None else member[order]
         count = len(label) if member is None else len(np.unique(member))
         if count < 2:
             raise NotEstimable("all rows are of one subject; at least two would be needed")

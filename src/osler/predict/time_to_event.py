@@ -21,7 +21,7 @@ from osler.learn.losses import CoxLoss, Floats
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
 from osler.learn.outcome import SurvivalOutcome, as_survival, as_times
-from osler.learn.preparing import canonical_order, fold_count, same_length
+from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import learn_score
 from osler.learn.scorefile import get_timed, put_timed
 from osler.learn.splits import stratified_folds
@@ -169,6 +169,7 @@ class TimeToEvent(Parameters):
         frame, named = as_frame(X)
         outcome = as_survival(y, entry)
         same_length(frame, len(outcome), "y")
+        member = as_members(groups, frame.height)
         _check_estimable(outcome)
         clock = Clock(self.time_budget_s)
         signs = check_monotone(self.monotone, Schema.of(frame, named))
@@ -177,7 +178,7 @@ class TimeToEvent(Parameters):
             encoding.tree_design(frame), outcome.time, outcome.event, outcome.entry
         )
         designs, outcome = Designs(encoding, frame[order]), outcome.take(order)
-        member = None if groups is None else np.asarray(groups)[order]
+        member = None if member is None else member[order]
         fold = self._folds(outcome, member)
         notes = _notes_on_fit(encoding, outcome)
         scores, hazards = self._learn(designs, outcome, fold, clock)
