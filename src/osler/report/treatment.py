@@ -68,6 +68,7 @@ def treatment(results: Json) -> dict[str, Any] | None:
         "heterogeneity": heterogeneity(as_dict(told.get("heterogeneity")), unit),
         "by_risk": [_by_risk(row, unit) for row in dicts(told.get("by_baseline_risk"))],
         "policy": policy(as_dict(told.get("policy")), unit),
+        "subgroups_note": capitalized(maybe(told.get("subgroups_note"))),
         "subgroups": [_subgroup(r, unit) for r in dicts(told.get("subgroups"))[:MOST_SUBGROUPS]],
         "flow": [
             {"step": plain(row.get("step")), "rows": whole(row.get("rows"))}
@@ -208,22 +209,55 @@ def sensitivity(told: Json, unit: Unit) -> list[str]:
 
 def heterogeneity(found: Json, unit: Unit) -> list[str]:
     """Say what was tested before anybody is told an effect of their own."""
-    del unit
-    return texts(found.get("says"))
+    if not found:
+        return []
+    slope, area = as_dict(found.get("calibration")), unit.of_scale(found.get("autoc"))
+    lines = [
+        f"Held-out predictions of who gains more: their slope against what happened is "
+        f"{estimate(slope, 2)}; 1 would be right, 0 says nothing.",
+        f"Those predicted to gain most gain {estimate(area, 1 if unit.risk else 2)} more than "
+        f"people on average (AUTOC). p of both tests together: {decimal(found.get('p'), 3)}.",
+    ]
+    size = finite(found.get("detectable_sd"))
+    if size is not None:
+        lines.append(
+            "The smallest difference between people that these data show in 80 of 100 cases: a "
+            f"standard deviation of effects of {decimal(unit.scale * size, 1 if unit.risk else 2)}."
+        )
+    return lines
 
 
 def policy(found: Json, unit: Unit) -> dict[str, Any] | None:
     """Return a rule that assigns treatment, with what it is worth on held-out people."""
     if not found:
         return None
+    if found.get("not_estimable"):
+        return {"rules": [], "rows": [], "notes": texts(found.get("not_estimable"))}
+    sign = 1.0 if found.get("better") == "higher" else -1.0
     return {
-        "rules": texts(found.get("rules")),
+        "rules": [
+            f"{capitalized(plain(row.get('who')))}: {plain(row.get('action'))}"
+            for row in dicts(found.get("rules"))
+        ],
         "rows": [
-            {"what": plain(row.get("what")), "value": unit.text(row.get("effect") or row)}
-            for row in dicts(found.get("against"))
+            {"what": plain(name), "value": unit.text(_turned(one, sign))}
+            for name, one in as_dict(found.get("gain")).items()
+        ],
+        "losers": [
+            f"{capitalized(plain(row.get('who')))} (n {whole(row.get('n'))})"
+            for row in dicts(found.get("losers"))
         ],
         "notes": texts(found.get("notes")),
     }
+
+
+def _turned(entry: Any, sign: float) -> dict[str, float | None]:
+    """Return a gain, in which more is better, as a change of the outcome."""
+    found = as_dict(entry)
+    value, low, high = (finite(found.get(key)) for key in ("value", "low", "high"))
+    if sign > 0 or value is None or low is None or high is None:
+        return {"value": value, "low": low, "high": high}
+    return {"value": -value, "low": -high, "high": -low}
 
 
 def _of_everyone(told: Json) -> list[Json]:
@@ -298,10 +332,12 @@ def _controls(found: Json, unit: Unit) -> dict[str, Any] | None:
 
 def _by_risk(row: Json, unit: Unit) -> dict[str, str]:
     return {
-        "group": plain(row.get("group")),
+        "group": f"{capitalized(plain(row.get('name')))} quarter",
+        "arm": plain(row.get("arm")),
         "n": whole(row.get("n")),
-        "risk": unit.text(row.get("risk")),
+        "risk": unit.text(row.get("baseline")),
         "effect": unit.text(row.get("effect")),
+        "any_cause": unit.text(row.get("any_cause")) if row.get("any_cause") else "",
     }
 
 

@@ -36,7 +36,7 @@ from osler.workflows.study.saved import (
     STUDY,
     plain,
 )
-from osler.workflows.study.trial.estimate import trial_of
+from osler.workflows.study.trial.estimate import EFFECT, Trial, trial_of
 from osler.workflows.study.trial.telling import treatment
 from osler.workflows.study.trial.words import sentences
 from osler.workflows.writing import (
@@ -113,7 +113,7 @@ def run_study(
     )
     predictions = predictions_of(material, outcomes, fitted, horizons)
     with whole_folder(out, RESULTS) as folder:
-        save(folder, study, results, predictions, fitted, domain)
+        save(folder, study, results, predictions, fitted, domain, trial)
         subjects = material.cohort.rows["subject_id"].unique().to_list()
         vault.register_export("study run", digest_of(results), subjects, where=str(out))
     return results
@@ -208,6 +208,7 @@ def save(
     predictions: pl.DataFrame,
     fitted: CrossFitted,
     domain: Reference | None,
+    trial: Trial | None = None,
 ) -> None:
     """Write every file of a run, the list of digests last."""
     (folder / STUDY).write_text(study.text, "utf-8")
@@ -220,6 +221,8 @@ def save(
         model.save(folder / MODEL / f"fold-{number}")
     if domain is not None:
         save_domain(domain, folder / MODEL / DOMAIN)
+    if trial is not None and trial.model is not None:
+        trial.model.save(folder / MODEL / EFFECT)
     write_json(
         folder / DIGESTS, {"format_version": FORMAT_VERSION, "sha256": folder_digests(folder)}
     )

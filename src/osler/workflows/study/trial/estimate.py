@@ -24,6 +24,8 @@ from osler.workflows.study.question import Study
 from osler.workflows.study.trial.people import People, people_of
 from osler.workflows.study.trial.plan import TrialPlan
 
+EFFECT = "effect"
+
 
 @dataclass(frozen=True)
 class Trial:

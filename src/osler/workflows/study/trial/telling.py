@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from osler.effect import TreatmentEffect
 from osler.effect.average import average, mean_and_error
 from osler.effect.checks.negative_controls import empirical_null
 from osler.effect.checks.sensitivity import (
@@ -17,9 +18,12 @@ from osler.effect.checks.sensitivity import (
     robustness_of_average,
 )
 from osler.effect.nuisance import estimate
+from osler.effect.policy import learn
+from osler.effect.policy_limits import capacity
 from osler.effect.problem import BINARY, CONTINUOUS, TIME_TO_EVENT, Problem
+from osler.effect.saving import POPULATIONS
 from osler.effect.scores import doubly_robust
-from osler.effect.treatment_effect import POPULATIONS, TreatmentEffect
+from osler.effect.subgroups import discover
 from osler.errors import InputError, NotEstimable
 from osler.model import Estimate
 from osler.workflows.study.question import Study
@@ -28,6 +32,7 @@ from osler.workflows.study.wording import in_words
 
 INSUFFICIENT = "insufficient overlap"
 FEWEST_CONTROLS = 3
+MOST_SEARCH_S = 60.0
 OBSERVATIONAL = (
     "The treatment was not drawn by lot. These are effects of the treatment only if everything "
     "that decided it, and that bears on the outcome too, is among what was adjusted for; no data "
@@ -54,7 +59,7 @@ def treatment(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) ->
     }
     if trial.model is None:
         return {"treatment": {**told, **_unanswered(trial.why_not)}}
-    problem = trial.model.problem
+    problem = trial.model.rows.problem
     answered = {
         **told,
         "notes": list(trial.model.notes),
@@ -63,6 +68,7 @@ def treatment(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) ->
         "overlap": trial.model.overlap.to_json(),
         "balance": [one.to_json() for one in trial.model.balance],
         "negative_controls": negative_controls(trial, problem, seed),
+        **for_whom(trial, seed),
     }
     return {"treatment": answered}
 
@@ -100,7 +106,7 @@ def _unanswered(why: str) -> Json:
 
 def arms(trial: Trial, problem: Problem) -> list[Json]:
     """Return who is in each arm, what happened there, and what is expected had all been in it."""
-    scores = trial.fitted.scores
+    scores = trial.fitted.rows.scores
     told = []
     for label in trial.plan.labels:
         arm = problem.labels.index(label)
@@ -156,7 +162,7 @@ def _average(model: TreatmentEffect, label: str, population: str) -> Json:
 
 
 def _sensitivity(model: TreatmentEffect, label: str, effect: Estimate) -> Json:
-    problem, nuisance = model.problem, model.nuisance
+    problem, nuisance = model.rows.problem, model.rows.nuisance
     arm = problem.labels.index(label)
     told: Json = {
         "robustness": asdict(robustness_of_average(problem, nuisance, effect, arm)),
@@ -166,7 +172,7 @@ def _sensitivity(model: TreatmentEffect, label: str, effect: Estimate) -> Json:
         if problem.kind == CONTINUOUS:
             e_value = e_value_of_means(effect, float(np.std(problem.number)))
         else:
-            reference = float(np.mean(model.scores[:, problem.reference]))
+            reference = float(np.mean(model.rows.scores[:, problem.reference]))
             e_value = e_value_of_risks(effect, reference)
     except (InputError, NotEstimable) as error:
         return {**told, "e_value": None, "why_not": str(error)}
@@ -176,7 +182,7 @@ def _sensitivity(model: TreatmentEffect, label: str, effect: Estimate) -> Json:
 def _by_cause(trial: Trial, causes: tuple[str, ...]) -> list[Json]:
     """Return the effect on every cause and on any of them, side by side."""
     model = trial.fitted
-    if model.problem.kind != TIME_TO_EVENT or len(causes) < 2:
+    if model.rows.problem.kind != TIME_TO_EVENT or len(causes) < 2:
         return []
     names = {f"cause {number}": name for number, name in enumerate(causes, start=1)}
     told = []
@@ -190,6 +196,72 @@ def _by_cause(trial: Trial, causes: tuple[str, ...]) -> list[Json]:
             for name, one in effects.items()
         ]
     return told
+
+
+def for_whom(trial: Trial, seed: int) -> Json:
+    """Return whether the data support choosing by person, and what they say of groups and rules."""
+    model = trial.fitted
+    verdict = model.verdict()
+    return {
+        "verdict": verdict.decision,
+        "verdict_says": str(verdict),
+        "heterogeneity": verdict.heterogeneity.to_json(),
+        "by_baseline_risk": [one.to_json() for one in verdict.by_baseline_risk],
+        **_subgroups(trial, seed),
+        "policy": _policy(trial, seed),
+    }
+
+
+def _subgroups(trial: Trial, seed: int) -> Json:
+    """Return the groups that differ, else the nearest to it, of the first arm."""
+    rows = trial.fitted.rows
+    problem = rows.problem
+    arm = problem.labels.index(trial.plan.labels[1])
+    if not trial.fitted.overlap.sufficient:
+        return {"subgroups": [], "subgroups_note": "the arms do not share their people enough"}
+    try:
+        found = discover(
+            rows.scores[:, arm] - rows.scores[:, problem.reference],
+            problem.frame,
+            seed=seed,
+            cluster=problem.cluster,
+        )
+    except NotEstimable as error:
+        return {"subgroups": [], "subgroups_note": str(error)}
+    listed = found.found or found.nearest
+    note = f"{found.looked_at} groups were looked at; intervals and p hold for all together"
+    return {"subgroups": [one.to_json() for one in listed], "subgroups_note": note}
+
+
+def _policy(trial: Trial, seed: int) -> Json | None:
+    """Return the rule that the study asks for, with what it is worth on people it never saw."""
+    model, plan = trial.fitted, trial.plan
+    if not model.overlap.sufficient:
+        return None
+    rows = model.rows
+    problem = rows.problem
+    labels = list(problem.labels)
+    treated = [one for one in range(problem.arms) if one != problem.reference]
+    most = plan.policy.most
+    limits = [capacity(most, treated, problem.rows, problem.arms)] if most < 1 else None
+    cost = [plan.policy.cost.get(label, 0.0) for label in labels]
+    try:
+        rule = learn(
+            rows.scores,
+            problem.frame,
+            labels,
+            depth=plan.policy.depth,
+            better=problem.better,
+            costs=cost if any(cost) else None,
+            limits=limits,
+            practice=rows.nuisance.pseudo,
+            seed=seed,
+            cluster=problem.cluster,
+            time_budget_s=MOST_SEARCH_S,
+        )
+    except NotEstimable as error:
+        return {"not_estimable": str(error)}
+    return rule.to_json()
 
 
 def negative_controls(trial: Trial, problem: Problem, seed: int) -> Json | None:
