@@ -29,6 +29,10 @@ POPULATIONS = {
     "overlap": "those whose treatment was least decided",
     "common support": "those for whom every arm was open",
 }
+NO_RULE = (
+    "No rule is shown, because differences between people were not shown. The one that these data "
+    "would give, and what it is worth, stand in results.json."
+)
 HEADLINES = {
     "personalise": "These data support choosing by person",
     "average only": "These data do not show who gains more",
@@ -47,10 +51,11 @@ def treatment(results: Json) -> dict[str, Any] | None:
     told = as_dict(results.get("treatment"))
     if not told:
         return None
+    personal = told.get("verdict") == "personalise"
     unit = Unit.of(told, str(results.get("people") or "people"))
     return {
         "headline": HEADLINES.get(str(told.get("verdict")), "No answer"),
-        "personal": told.get("verdict") == "personalise",
+        "personal": personal,
         "says": maybe(told.get("verdict_says") or told.get("not_estimable")),
         "warnings": texts(told.get("warnings")),
         "notes": texts(told.get("notes")),
@@ -67,7 +72,7 @@ def treatment(results: Json) -> dict[str, Any] | None:
         "controls": _controls(as_dict(told.get("negative_controls")), unit),
         "heterogeneity": heterogeneity(as_dict(told.get("heterogeneity")), unit),
         "by_risk": [_by_risk(row, unit) for row in dicts(told.get("by_baseline_risk"))],
-        "policy": policy(as_dict(told.get("policy")), unit),
+        "policy": policy(as_dict(told.get("policy")), unit, personal=personal),
         "subgroups_note": capitalized(maybe(told.get("subgroups_note"))),
         "subgroups": [_subgroup(r, unit) for r in dicts(told.get("subgroups"))[:MOST_SUBGROUPS]],
         "flow": [
@@ -227,10 +232,12 @@ def heterogeneity(found: Json, unit: Unit) -> list[str]:
     return lines
 
 
-def policy(found: Json, unit: Unit) -> dict[str, Any] | None:
+def policy(found: Json, unit: Unit, *, personal: bool) -> dict[str, Any] | None:
     """Return a rule that assigns treatment, with what it is worth on held-out people."""
     if not found:
         return None
+    if not personal:
+        return {"rules": [], "rows": [], "losers": [], "notes": [NO_RULE]}
     if found.get("not_estimable"):
         return {"rules": [], "rows": [], "notes": texts(found.get("not_estimable"))}
     sign = 1.0 if found.get("better") == "higher" else -1.0

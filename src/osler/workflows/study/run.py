@@ -97,7 +97,7 @@ def run_study(
     times = grid_of(outcomes, days)
     fitted = cross_fit(material.matrix, outcomes, material.cohort.rows, study, times, days, seed)
     domain = domain_of(material.matrix, fitted)
-    trial = trial_of(study, material, outcomes, horizons, seed)
+    trial = trial_of(study, material, outcomes, horizons, descriptions, seed)
     results: dict[str, Any] = plain(
         {
             **assemble(study, material, outcomes, fitted, horizons, descriptions, seed),

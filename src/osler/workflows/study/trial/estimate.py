@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -23,6 +23,7 @@ from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.question import Study
 from osler.workflows.study.trial.people import People, people_of
 from osler.workflows.study.trial.plan import TrialPlan
+from osler.workflows.study.trial.words import names_of
 
 EFFECT = "effect"
 
@@ -39,6 +40,8 @@ class Trial:
         What is adjusted for.
     model
         None where nothing can be estimated; `why_not` says what is missing.
+    names
+        What each column is called in a sentence.
     """
 
     plan: TrialPlan
@@ -47,6 +50,7 @@ class Trial:
     horizon: Horizon
     model: TreatmentEffect | None
     why_not: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fitted(self) -> TreatmentEffect:
@@ -66,6 +70,7 @@ def trial_of(
     material: Material,
     outcomes: Outcomes,
     horizons: list[Horizon],
+    descriptions: Mapping[str, str],
     seed: int,
 ) -> Trial | None:
     """Form the arms and learn what they do; None when the study asks for no trial.
@@ -90,6 +95,7 @@ def trial_of(
             seed=seed,
             reference=plan.reference,
         )
+        names = names_of(part.select(columns), descriptions)
         model.fit(
             part.select(columns),
             people.labels,
@@ -99,7 +105,7 @@ def trial_of(
         )
     except NotEstimable as error:
         return Trial(plan, people, columns, horizon, None, str(error))
-    return Trial(plan, people, columns, horizon, model)
+    return Trial(plan, people, columns, horizon, model, names=names)
 
 
 def adjusted_for(part: FeatureMatrix, study: Study, plan: TrialPlan) -> tuple[Column, ...]:

@@ -28,11 +28,14 @@ from osler.errors import InputError, NotEstimable
 from osler.model import Estimate
 from osler.workflows.study.question import Study
 from osler.workflows.study.trial.estimate import Trial
+from osler.workflows.study.trial.words import in_names
 from osler.workflows.study.wording import in_words
 
 INSUFFICIENT = "insufficient overlap"
 FEWEST_CONTROLS = 3
 MOST_SEARCH_S = 60.0
+# What of a rule people read; the tree keeps the names of columns, to be applied.
+SAID_OF_A_RULE = ("rules", "losers", "notes")
 OBSERVATIONAL = (
     "The treatment was not drawn by lot. These are effects of the treatment only if everything "
     "that decided it, and that bears on the outcome too, is among what was adjusted for; no data "
@@ -66,7 +69,7 @@ def treatment(trial: Trial, study: Study, causes: tuple[str, ...], seed: int) ->
         "arms": arms(trial, problem),
         **averages(trial, causes),
         "overlap": trial.model.overlap.to_json(),
-        "balance": [one.to_json() for one in trial.model.balance],
+        "balance": in_names([one.to_json() for one in trial.model.balance], trial.names),
         "negative_controls": negative_controls(trial, problem, seed),
         **for_whom(trial, seed),
     }
@@ -230,7 +233,8 @@ def _subgroups(trial: Trial, seed: int) -> Json:
         return {"subgroups": [], "subgroups_note": str(error)}
     listed = found.found or found.nearest
     note = f"{found.looked_at} groups were looked at; intervals and p hold for all together"
-    return {"subgroups": [one.to_json() for one in listed], "subgroups_note": note}
+    told = in_names([one.to_json() for one in listed], trial.names)
+    return {"subgroups": told, "subgroups_note": note}
 
 
 def _policy(trial: Trial, seed: int) -> Json | None:
@@ -261,7 +265,8 @@ def _policy(trial: Trial, seed: int) -> Json | None:
         )
     except NotEstimable as error:
         return {"not_estimable": str(error)}
-    return rule.to_json()
+    told = rule.to_json()
+    return {**told, **in_names({key: told[key] for key in SAID_OF_A_RULE}, trial.names)}
 
 
 def negative_controls(trial: Trial, problem: Problem, seed: int) -> Json | None:
