@@ -12,11 +12,12 @@ import polars as pl
 from scipy.special import ndtri
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import alone, along_path
+from osler.learn.attribution import alone, along_path, coordinates
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
-from osler.learn.losses import Floats, LogisticLoss, expit
+from osler.learn.fair import aim_of, fair_loss
+from osler.learn.losses import Floats, Ints, LogisticLoss, expit
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
 from osler.learn.outcome import as_binary
@@ -58,6 +59,10 @@ class Risk(Parameters):
     monotone
         Column name → 1 if the chance may only rise with the column, whatever the other columns
         are, -1 if it may only fall. Between cells that are missing and known nothing is promised.
+    fairness
+        ``{"aim": "equal_opportunity", "strength": 1}``: how far the groups that `fit` is told of
+        as `audited` may lie apart is weighed against the likelihood; or ``"equalised_odds"``, or
+        ``"calibration_within_groups"``; see `osler.learn.fair.Aim`. The group itself is not read.
 
     Examples
     --------
@@ -68,7 +73,7 @@ class Risk(Parameters):
     (3, 2)
     """
 
-    _settings = ("seed", "folds", "time_budget_s", "monotone")
+    _settings = ("seed", "folds", "time_budget_s", "monotone", "fairness")
     interval_meaning = (
         "where the risk of all people with these features would lie, given that the model was "
         "learned on a sample of this size; not what is wrong with the data themselves"
@@ -80,14 +85,16 @@ class Risk(Parameters):
         folds: int = 5,
         time_budget_s: float | None = None,
         monotone: Mapping[str, int] | None = None,
+        fairness: Mapping[str, Any] | None = None,
     ) -> None:
         self.seed = seed
         self.folds = folds
         self.time_budget_s = time_budget_s
         self.monotone = monotone
+        self.fairness = fairness
         self._model: _Fitted | None = None
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, *, groups: Any = None, audited: Any = None) -> Self:
         """Learn from labelled rows; `X` and `y` are left unchanged.
 
         Parameters
@@ -98,13 +105,15 @@ class Risk(Parameters):
             0 or 1, or booleans.
         groups : shape (n,), optional
             Rows of one subject; they stay in one fold.
+        audited : shape (n,), optional
+            The group of each row that `fairness` is about, such as sex; missing is no group.
 
         Raises
         ------
         InputError
             If `X` or `y` is malformed; see `as_frame` and `as_binary`.
         NotEstimable
-            If either class has too few rows to learn from.
+            If either class has too few rows to learn from, or groups to be brought together.
         """
         frame, named = as_frame(X)
         label = as_binary(y)
@@ -126,11 +135,31 @@ class Risk(Parameters):
             raise NotEstimable("all rows are of one subject; at least two would be needed")
         folds = fold_count(len(label), rarer, count, self.folds)
         fold = stratified_folds(label, folds, self.seed, member)
-        score, _ = learn_score(designs, LogisticLoss(label), fold, self.seed, clock)
+        loss, note = self._loss(label, audited, order)
+        score, _ = learn_score(designs, loss, fold, self.seed, clock)
         self._model = _Fitted(encoding, score)
         self._call_notes = ()
-        self._fit_notes = _OUT_OF_TIME if clock.ran_out else ()
+        self._fit_notes = (*note, *(_OUT_OF_TIME if clock.ran_out else ()))
         return self
+
+    def _loss(
+        self, label: Floats, audited: Any, order: Ints
+    ) -> tuple[LogisticLoss, tuple[str, ...]]:
+        """Return the loss of labels in order, with the penalty if any, and what to tell of it."""
+        aim = aim_of(self.fairness)
+        if aim is None and audited is None:
+            return LogisticLoss(label), ()
+        if aim is None or audited is None:
+            came = "groups, but no fairness" if aim is None else "fairness, but no groups"
+            remedy = "Risk(fairness=...).fit(X, y, audited=groups)"
+            raise InputError(Fault("audited", came, "both or none", remedy))
+        labels = np.asarray(audited, dtype=object)
+        if labels.shape != label.shape:
+            raise InputError(
+                Fault("audited", f"shape {labels.shape}", f"a group for each of {len(label)} rows")
+            )
+        loss, note = fair_loss(label, labels[order].tolist(), aim)
+        return loss, (note,) if note else ()
 
     @property
     def classes_(self) -> Any:
@@ -190,12 +219,12 @@ class Risk(Parameters):
         return alone(_chance, np.array([base]), added[:, None, :], asked)
 
     def coordinates(self, X: Any) -> Floats:
-        """Return what each column adds to each score, side by side, shape (n, p).
+        """Return where rows lie by what moves their predictions, shape (n, p + 1).
 
-        Two rows that are near each other here have near predictions, and for the same reasons:
-        what does not matter to the prediction does not part them.
+        What each column adds to each score comes first; see `osler.learn.attribution.coordinates`.
         """
-        return self._ready().score.contributions(self._align(X))[1]
+        added = self._ready().score.contributions(self._align(X))[1]
+        return coordinates(added[:, None, :])
 
     def base_value(self) -> float:
         """Return the chance at the average score, from which `explain` starts."""
