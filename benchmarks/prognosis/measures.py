@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc
 
 from osler.evaluate import time_to_event
 from osler.evaluate.brier import grid_weights, squared_errors
 from osler.evaluate.concordance import count_pairs, harrell_pairs
 from osler.evaluate.curves import Censoring
-from osler.evaluate.d_calibration import D_BINS, d_calibration_shares, survival_at_own_time
 from osler.evaluate.inputs import Outcome
 
 Z95 = 1.959964
@@ -59,33 +57,6 @@ def integrated_brier(risk: Any, y: Any, fold: Any, times: Any, cause: int = 1) -
 
 
 def calibration(survival: Any, y: Any, times: Any, horizon: float) -> dict[str, Any]:
-    """Return D-calibration's p-values, plain and `spread`, and the ICI of pooled predictions."""
+    """Return D-calibration's p-value and the ICI of pooled predictions."""
     found = time_to_event(y, y, survival, times, horizons=[horizon], bootstrap=BOOTSTRAP, seed=0)
-    return {
-        "plain": float(found["d_calibration_p"].value),
-        "spread": spread_d_calibration(survival, y, times),
-        "ici": found["ici"],
-    }
-
-
-def spread_d_calibration(survival: Any, y: Any, times: Any) -> float:
-    """Return the p-value of D-calibration with an event at a tied time spread over the step there.
-
-    Times in whole days give every event of a day the survival at its end, so that even the true
-    curves leave the first tenths short. Spread between the survival at the time before, at which
-    anyone's follow-up ended, and at her own, the tenths are right (Czado, Gneiting & Held 2009,
-    Biometrics 65:1254-1261, for counts); without ties this changes nothing.
-    """
-    outcome = Outcome(y["event"], y["time"])
-    own, cut = survival_at_own_time(survival, times, outcome)
-    distinct = np.unique(np.concatenate([[0.0], outcome.time]))
-    before = distinct[np.searchsorted(distinct, cut.time) - 1]
-    earlier = Outcome(y["event"], np.where(cut.time > 0, before, 0.0))
-    start = survival_at_own_time(survival, times, earlier)[0]
-    shares = d_calibration_shares(own, cut.event > 0)
-    wide = (cut.event > 0) & (start - own > 1e-9)
-    edges = np.arange(D_BINS + 1) / D_BINS
-    within = np.clip(edges[None], own[wide, None], start[wide, None])
-    shares[wide] = np.diff(within, axis=1) / (start - own)[wide, None]
-    statistic = len(own) * D_BINS * np.sum((shares.mean(axis=0) - 1 / D_BINS) ** 2)
-    return float(chdtrc(D_BINS - 1, statistic))
+    return {"d_calibration_p": float(found["d_calibration_p"].value), "ici": found["ici"]}
