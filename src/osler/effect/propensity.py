@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from osler.effect.problem import Problem
 from osler.effect.regression import simplex
 from osler.learn.boosting import TreeData, boost_over_folds, settings_for
 from osler.learn.designs import Designs
 from osler.learn.linear import ridge
-from osler.learn.losses import Floats, Ints, LogisticLoss, expit, level_of
+from osler.learn.losses import Floats, Ints, LogisticLoss, level_of
 
 PENALTIES = (1.0, 30.0)
 CURVED = 10.0  # beyond the last few rows a curve runs away, and one over a chance with it
@@ -80,8 +80,8 @@ def _fitted(design: Floats, arm: Ints, arms: int, asked: Floats, penalty: Floats
     if arms == 2:
         loss = LogisticLoss((arm == 1).astype(np.float64))
         fit = ridge(design, loss, penalty)
-        chance = expit(fit.predict(asked))
-        return np.column_stack([1.0 - chance, chance])
+        odds = fit.predict(asked)
+        return np.column_stack([expit(-odds), expit(odds)])
     coefficients = _multinomial(np.column_stack([np.ones(len(design)), design]), arm, arms, penalty)
     return np.asarray(softmax(coefficients[0] + asked @ coefficients[1:], axis=1))
 

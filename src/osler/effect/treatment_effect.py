@@ -136,7 +136,6 @@ class TreatmentEffect:
         self._known = Known.of(self._kept)
         self._individual, self._verdict, self._policies = None, None, {}
         self._notes, self._call_notes = notes, ()
-        self._learned()
         return self
 
     @property
