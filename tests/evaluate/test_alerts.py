@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osler import InputError, NotEstimable
-from osler.evaluate import AlertPolicy, Stays, alert_report, at_burden, compare_at_burden, fire
+from osler.evaluate import (
+    AlertPolicy,
+    Stays,
+    alert_report,
+    at_burden,
+    compare_alerts,
+    compare_at_burden,
+    fire,
+)
 
 
 def hourly(risks: list[list[float]], events: list[float]) -> Stays:
@@ -187,3 +195,66 @@ def test_a_ward_that_nobody_watched_has_no_rate() -> None:
     empty = Stays.of([], [], [], [0.0], [0.0], [np.nan])
     with pytest.raises(NotEstimable):
         alert_report(empty, AlertPolicy(0.5), 12)
+
+
+def test_silent_and_shown_are_told_apart() -> None:
+    """What was kept back is counted, and which events only it came before."""
+    stays = hourly([[0.9, 0, 0, 0, 0.9, 0.9, 0, 0], [0.9, 0.9, 0, 0]], [9.0, np.nan])
+    report = alert_report(stays, AlertPolicy(0.5, most_per_stay=1), 4, bootstrap=0)
+    assert (report.shown, report.silent) == (2, 3)
+    assert report.precision.value == 0
+    assert report.silent_precision.value == pytest.approx(2 / 3)
+    assert report.only_silent.value == 1.0
+    # Hours 5 to 8 of the first stay, of 12 predictions, have the event within 4 hours.
+    assert report.base_rate.value == pytest.approx(4 / 12)
+
+
+def test_an_alert_whose_outcome_is_not_known_is_in_no_precision() -> None:
+    """It burdens the ward all the same."""
+    stays = Stays.of(
+        [0, 0, 1], [1, 9, 2], [0.9, 0.9, 0.9], [0, 0], [10, 10], [np.nan, 5],
+        known_until_hours=[10, np.inf],
+    )  # fmt: skip
+    report = alert_report(stays, AlertPolicy(0.5), 4, bootstrap=0)
+    assert (report.shown, report.not_judged) == (3, 1)
+    assert report.precision.value == pytest.approx(1 / 2)
+    assert report.precision.n == 2
+
+
+def test_days_end_where_predictions_do() -> None:
+    """An event after the last showing counts as warned of; the days up to it are not watched."""
+    stays = Stays.of([0], [12], [0.9], [0], [30], [30.0], shown_until_hours=[24])
+    report = alert_report(stays, AlertPolicy(0.5), 24, bootstrap=0)
+    assert report.patient_days == 1
+    assert report.sensitivity.value == 1
+
+
+def test_ends_of_other_lengths_are_refused() -> None:
+    """Both faults are told at once."""
+    with pytest.raises(InputError) as caught:
+        Stays.of(
+            [0], [1], [0.9], [0], [3], [np.nan],
+            shown_until_hours=[np.nan], known_until_hours=[1, 2],
+        )  # fmt: skip
+    assert len(caught.value.faults) == 2
+
+
+def test_policies_are_compared_at_one_burden() -> None:
+    """Each gets a threshold of its own, and none alerts more often than asked."""
+    stays = ward()
+    plain, patient = AlertPolicy(0.5), AlertPolicy(0.5, consecutive=2)
+    found = compare_alerts(
+        {"plain": (stays, plain), "patient": (stays, patient)}, 40, 12, bootstrap=20
+    )
+    assert found["plain"].policy.threshold > found["patient"].policy.threshold
+    assert all(one.estimates["alerts_per_100_days"].value <= 40 for one in found.values())
+    assert "precision_difference" in found["patient"].estimates
+    assert "precision_difference" not in found["plain"].estimates
+
+
+def test_silence_ends_on_time_where_hours_are_thirds() -> None:
+    """Twelve hours after an alert at 20 past, the next may sound, whatever floats make of it."""
+    times = np.arange(60) / 3 + 0.1
+    stays = Stays.of(np.zeros(60, int), times, np.ones(60), [0], [24], [np.nan])
+    shown = fire(stays, AlertPolicy(0.5, refractory_hours=1)).shown
+    assert np.flatnonzero(shown).tolist() == list(range(0, 60, 3))

@@ -1,14 +1,12 @@
 """Whether a prediction is right, for whom, and may speak: arrays in, numbers with intervals out."""
 
 from osler.evaluate.alerts import (
-    AlertPolicy,
     AlertReport,
-    Alerts,
-    Stays,
+    Compared,
     alert_report,
     at_burden,
+    compare_alerts,
     compare_at_burden,
-    fire,
 )
 from osler.evaluate.benefit import NetBenefitRow, net_benefit
 from osler.evaluate.by_group import GroupRow, GroupTable, groups
@@ -22,6 +20,7 @@ from osler.evaluate.leaks import LeakageCheck, leakage
 from osler.evaluate.limits import DEFAULT_LIMITS, Gate, check_limits, gates
 from osler.evaluate.recalibrate import Recalibration, recalibrate_incidence, recalibrate_risk
 from osler.evaluate.shift import ColumnDifference, Placing, Reference, membership
+from osler.evaluate.stays import AlertPolicy, Alerts, Stays, fire
 from osler.evaluate.survival import competing, time_to_event
 
 __all__ = [
@@ -32,6 +31,7 @@ __all__ = [
     "CalibrationBin",
     "CalibrationTable",
     "ColumnDifference",
+    "Compared",
     "FairnessGroup",
     "FairnessTable",
     "Faithfulness",
@@ -52,6 +52,7 @@ __all__ = [
     "calibration_table",
     "check_limits",
     "compare",
+    "compare_alerts",
     "compare_at_burden",
     "competing",
     "fairness",

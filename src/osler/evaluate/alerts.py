@@ -14,218 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from osler.errors import Fault, InputError, NotEstimable
 from osler.evaluate.bootstrap import Measured, Resamples, divide
-from osler.evaluate.inputs import Bools, Floats, Ints
+from osler.evaluate.inputs import Bools, Floats
+from osler.evaluate.stays import SAME_HOURS, AlertPolicy, Alerts, Stays, fire
 from osler.model import Estimate
 
-HOURS_A_DAY = 24.0
 PER_DAYS = 100.0
 LEAD_HOURS = (1.0, 2.0, 4.0, 6.0, 12.0)
 BISECTIONS = 40
-
-
-@dataclass(frozen=True)
-class AlertPolicy:
-    """When a prediction is shown as an alert.
-
-    Attributes
-    ----------
-    threshold
-        Least risk that can alert.
-    refractory_hours
-        After an alert the stay is silent for so long; 0 for never.
-    consecutive
-        How many predictions in a row have to reach the threshold.
-    most_per_stay
-        After so many alerts the stay is silent; None for no limit.
-    """
-
-    threshold: float
-    refractory_hours: float = 0.0
-    consecutive: int = 1
-    most_per_stay: int | None = None
-
-    def __post_init__(self) -> None:
-        faults = []
-        if not np.isfinite(self.threshold):
-            faults.append(Fault("threshold", "not a number", "a risk"))
-        if not (np.isfinite(self.refractory_hours) and self.refractory_hours >= 0):
-            faults.append(Fault("refractory_hours", "not a duration", "hours, 0 or more"))
-        if self.consecutive < 1:
-            faults.append(Fault("consecutive", "less than 1", "a whole number from 1"))
-        if self.most_per_stay is not None and self.most_per_stay < 1:
-            faults.append(Fault("most_per_stay", "less than 1", "a whole number from 1, or None"))
-        if faults:
-            raise InputError(faults)
-
-
-@dataclass(frozen=True)
-class Stays:
-    """Stays, and the predictions along them.
-
-    Attributes
-    ----------
-    stay : shape (n,)
-        Which stay each prediction belongs to: an index into the arrays below.
-    time_hours, risk : shape (n,)
-        When each prediction was made, counted from any one origin of its stay, and what it said.
-    start_hours, end_hours : shape (s,)
-        From when to when each stay was watched.
-    event_hours : shape (s,)
-        When the event came; NaN if it did not come.
-    subject : shape (s,)
-        Whose stay it is; stays of one subject are drawn together for intervals.
-    """
-
-    stay: Ints
-    time_hours: Floats
-    risk: Floats
-    start_hours: Floats
-    end_hours: Floats
-    event_hours: Floats
-    subject: Ints
-
-    @classmethod
-    def of(
-        cls,
-        stay: Any,
-        time_hours: Any,
-        risk: Any,
-        start_hours: Any,
-        end_hours: Any,
-        event_hours: Any,
-        subject: Any = None,
-    ) -> Stays:
-        """Check the arrays and bring the predictions into the order of stay and time.
-
-        Predictions at or after the event, and after the end of the stay, are left out: nobody could
-        have been warned by them.
-
-        Parameters
-        ----------
-        stay : shape (n,)
-            Of each prediction: the place of its stay in the arrays of stays.
-        time_hours, risk : shape (n,)
-            When it was made, and what it said.
-        start_hours, end_hours, event_hours : shape (stays,)
-            When each stay began and ended, and its event; NaN where there was none.
-        subject : shape (stays,)
-            Whose stay it is; None if each is another person's.
-
-        Raises
-        ------
-        InputError
-            If lengths differ, a stay is unknown, a risk or time is missing, or a stay ends before
-            it begins.
-        """
-        index = np.asarray(stay, np.int64 if len(stay) == 0 else None)
-        times, risks = (np.asarray(one, np.float64) for one in (time_hours, risk))
-        start, end, event = (
-            np.asarray(one, np.float64) for one in (start_hours, end_hours, event_hours)
-        )
-        whose = np.arange(len(start)) if subject is None else np.asarray(subject)
-        _check(index, times, risks, start, end, event, whose)
-        last = np.where(np.isnan(event), end, np.minimum(event, end))[index]
-        kept = np.flatnonzero(times < np.where(np.isnan(event[index]), np.inf, event[index]))
-        kept = kept[(times[kept] <= last[kept]) & (times[kept] >= start[index[kept]])]
-        order = kept[np.lexsort((times[kept], index[kept]))]
-        _, codes = np.unique(whose, return_inverse=True)
-        return cls(
-            index[order].astype(np.int64),
-            times[order],
-            risks[order],
-            start,
-            end,
-            event,
-            codes.astype(np.int64).ravel(),
-        )
-
-    @property
-    def watched_days(self) -> Floats:
-        """Days from the start of each stay to its event or end, shape (s,)."""
-        until = np.where(np.isnan(self.event_hours), self.end_hours, self.event_hours)
-        return np.maximum(np.minimum(until, self.end_hours) - self.start_hours, 0) / HOURS_A_DAY
-
-    @property
-    def had_event(self) -> Bools:
-        """Whether the event came while the stay was watched, shape (s,)."""
-        return np.asarray(
-            (self.event_hours >= self.start_hours) & (self.event_hours <= self.end_hours)
-        )
-
-
-def _check(
-    index: Any,
-    times: Floats,
-    risks: Floats,
-    start: Floats,
-    end: Floats,
-    event: Floats,
-    whose: Any,
-) -> None:
-    faults = []
-    if not len(index) == len(times) == len(risks):
-        faults.append(Fault("predictions", "arrays of different lengths", "one entry for each"))
-    if not len(start) == len(end) == len(event) == len(whose):
-        faults.append(Fault("stays", "arrays of different lengths", "one entry for each"))
-    if faults:
-        raise InputError(faults)
-    if len(index) and (
-        index.dtype.kind not in "iu" or index.min() < 0 or index.max() >= len(start)
-    ):
-        faults.append(Fault("stay", "an index of no stay", f"whole numbers below {len(start)}"))
-    for name, values in (("time_hours", times), ("risk", risks), ("start_hours", start)):
-        if not np.isfinite(values).all():
-            faults.append(Fault(name, "missing or infinite values", "numbers"))
-    if not np.isfinite(end).all() or (end < start).any():
-        faults.append(Fault("end_hours", "missing, or before the start", "the end of each stay"))
-    if np.isinf(event).any():
-        faults.append(Fault("event_hours", "infinite values", "hours, NaN without an event"))
-    if faults:
-        raise InputError(faults)
-
-
-@dataclass(frozen=True)
-class Alerts:
-    """Which predictions were shown, and which reached the threshold and were kept silent."""
-
-    shown: Bools
-    silent: Bools
-
-
-def fire(stays: Stays, policy: AlertPolicy) -> Alerts:
-    """Apply a policy; returns flags of the predictions in the order of `stays`, shape (n,)."""
-    reaching = stays.risk >= policy.threshold
-    ready = np.flatnonzero(_in_a_row(reaching, stays.stay, policy.consecutive))
-    shown = np.zeros(len(reaching), np.bool_)
-    stay, silent_until, count = -1, -np.inf, 0
-    for at, here, now in zip(
-        ready.tolist(), stays.stay[ready].tolist(), stays.time_hours[ready].tolist(), strict=True
-    ):
-        if here != stay:
-            stay, silent_until, count = here, -np.inf, 0
-        if now < silent_until or count == policy.most_per_stay:
-            continue
-        shown[at] = True
-        count += 1
-        if policy.refractory_hours:
-            silent_until = now + policy.refractory_hours
-    return Alerts(shown, reaching & ~shown)
-
-
-def _in_a_row(reaching: Bools, stay: Ints, wanted: int) -> Bools:
-    """Say at which predictions this and the `wanted` − 1 before reach the threshold."""
-    answer = reaching.copy()
-    for back in range(1, wanted):
-        before = np.zeros_like(reaching)
-        before[back:] = reaching[:-back] & (stay[back:] == stay[:-back])
-        answer &= before
-    return answer
 
 
 @dataclass(frozen=True)
@@ -248,6 +48,18 @@ class AlertReport:
         Share of stays with a shown alert.
     silent_share
         Share of the predictions that reached the threshold which the policy kept silent.
+    silent_precision
+        Share of those kept silent that the event follows within the horizon.
+    only_silent
+        Share of events with no shown alert within the horizon before, but one kept silent.
+    base_rate
+        Share of all predictions that the event follows within the horizon: the precision of
+        alerts that fall by chance.
+    shown, silent
+        How many predictions were shown, and kept silent.
+    not_judged
+        Shown alerts of which it is not known whether the event came within the horizon; they
+        count as alerts and in no precision.
     """
 
     policy: AlertPolicy
@@ -259,6 +71,12 @@ class AlertReport:
     first_lead_hours: Estimate
     stays_alerted: Estimate
     silent_share: Estimate
+    silent_precision: Estimate
+    only_silent: Estimate
+    base_rate: Estimate
+    shown: int
+    silent: int
+    not_judged: int
     events: int
     patient_days: float
 
@@ -307,8 +125,10 @@ def _sums(stays: Stays, alerts: Alerts, horizon_hours: float, lead_hours: Sequen
         raise InputError(Fault("horizon_hours", "not above 0", "hours"))
     count = len(stays.start_hours)
     lead = stays.event_hours[stays.stay] - stays.time_hours
-    counts = np.where(stays.had_event[stays.stay], lead, np.nan)
-    true = alerts.shown & (counts <= horizon_hours)
+    counts = np.round(np.where(stays.had_event[stays.stay], lead, np.nan), 9)
+    follows = counts <= horizon_hours
+    judged = follows | _known(stays, horizon_hours)
+    true = alerts.shown & follows
 
     def per_stay(flags: Bools) -> Floats:
         return np.bincount(stays.stay[flags], minlength=count).astype(np.float64)
@@ -316,19 +136,35 @@ def _sums(stays: Stays, alerts: Alerts, horizon_hours: float, lead_hours: Sequen
     first = np.full(count, np.nan)
     earliest = np.flatnonzero(true)[::-1]
     first[stays.stay[earliest]] = counts[earliest]
+    warned = per_stay(true) > 0
     columns = {
         "days": stays.watched_days,
         "stays": np.ones(count),
         "events": stays.had_event.astype(np.float64),
         "shown": per_stay(alerts.shown),
+        "judged": per_stay(alerts.shown & judged),
+        "silent": per_stay(alerts.silent),
+        "silent judged": per_stay(alerts.silent & judged),
+        "silent true": per_stay(alerts.silent & follows),
         "reached": per_stay(alerts.shown | alerts.silent),
+        "predictions": per_stay(judged),
+        "followed": per_stay(follows),
         "true": per_stay(true),
-        "warned": (per_stay(true) > 0).astype(np.float64),
+        "warned": warned.astype(np.float64),
+        "only silent": (~warned & (per_stay(alerts.silent & follows) > 0)).astype(np.float64),
         "alerted": (per_stay(alerts.shown) > 0).astype(np.float64),
     }
     for hours in lead_hours:
         columns[_lead(hours)] = (per_stay(true & (counts >= hours)) > 0).astype(np.float64)
     return _Sums(columns, first)
+
+
+def _known(stays: Stays, horizon_hours: float) -> Bools:
+    """Say of which predictions it is known whether the event came within the horizon."""
+    if stays.known_until_hours is None:
+        return np.ones(len(stays.stay), np.bool_)
+    known = stays.known_until_hours[stays.stay] - stays.time_hours
+    return np.asarray(known >= horizon_hours - SAME_HOURS)
 
 
 def _lead(hours: float) -> str:
@@ -356,6 +192,9 @@ _NOUNS = {
     "stays": "stays",
     "events": "events",
     "shown": "shown alerts",
+    "judged": "shown alerts whose outcome is known",
+    "silent judged": "silent predictions whose outcome is known",
+    "predictions": "predictions whose outcome is known",
     "reached": "predictions that reach the threshold",
 }
 
@@ -397,7 +236,7 @@ def _report(
         policy,
         horizon_hours,
         told("shown", "days", "shown alerts for 100 patient-days", PER_DAYS),
-        told("true", "shown", f"share of shown alerts that the event follows {within}"),
+        told("true", "judged", f"share of shown alerts that the event follows {within}"),
         told("warned", "events", warned),
         {
             hours: told(_lead(hours), "events", f"{warned}, at least {hours:g} hours before")
@@ -406,9 +245,19 @@ def _report(
         _median_lead(sums, draws).estimate(level),
         told("alerted", "stays", "share of stays with a shown alert"),
         _silent(sums, draws).estimate(level),
+        told("silent true", "silent judged", f"share of those silent that it follows {within}"),
+        told("only silent", "events", "share of events that only silent predictions came before"),
+        told("followed", "predictions", f"share of predictions that the event follows {within}"),
+        _total(sums, "shown"),
+        _total(sums, "silent"),
+        _total(sums, "shown") - _total(sums, "judged"),
         int(stays.had_event.sum()),
         float(stays.watched_days.sum()),
     )
+
+
+def _total(sums: _Sums, column: str) -> int:
+    return int(sums.columns[column].sum())
 
 
 def _silent(sums: _Sums, draws: Resamples) -> Measured:
@@ -476,30 +325,85 @@ def compare_at_burden(
     InputError
         If the models are not of the same stays.
     """
-    first = next(iter(models.values()))
-    if any(not _same_stays(first, one) for one in models.values()):
+    cases = {name: (stays, policy) for name, stays in models.items()}
+    compared = compare_alerts(
+        cases, alerts_per_100_days, horizon_hours, bootstrap=bootstrap, level=level, seed=seed
+    )
+    return {name: dict(one.estimates) for name, one in compared.items()}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A policy at the burden of a comparison, and what it gives there, by name."""
+
+    policy: AlertPolicy
+    estimates: Mapping[str, Estimate]
+
+
+def compare_alerts(
+    cases: Mapping[str, tuple[Stays, AlertPolicy]],
+    alerts_per_100_days: float,
+    horizon_hours: float,
+    *,
+    bootstrap: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Compared]:
+    """Compare models and policies that alert equally often: the first against each other one.
+
+    Parameters
+    ----------
+    cases
+        The same stays with the predictions of a model, and the policy that shows them; the
+        threshold of the policy gives way to the one that `at_burden` finds.
+
+    Returns
+    -------
+    dict
+        For each case its policy with the threshold found, and the estimates that
+        `compare_at_burden` names.
+
+    Raises
+    ------
+    InputError
+        If the cases are not of the same stays.
+    """
+    first, _ = next(iter(cases.values()))
+    if any(not _same_stays(first, one) for one, _ in cases.values()):
         raise InputError(Fault("models", "predictions of different stays", "the same stays"))
     draws = _drawn(first, bootstrap, seed)
-    measured = {}
-    for name, stays in models.items():
-        chosen = at_burden(stays, policy, alerts_per_100_days)
-        sums = _sums(stays, fire(stays, chosen), horizon_hours, ())
-        measured[name] = {
-            "alerts_per_100_days": _ratio(sums, draws, "shown", "days", "", PER_DAYS),
-            "precision": _ratio(sums, draws, "true", "shown", "share of alerts that are true"),
-            "sensitivity": _ratio(sums, draws, "warned", "events", "share of events warned of"),
-            "first_lead_hours": _median_lead(sums, draws),
-        }
-    reference = next(iter(measured))
-    answer = {}
-    for name, values in measured.items():
-        told = {key: one.estimate(level) for key, one in values.items()}
-        if name != reference:
-            for key in ("precision", "sensitivity"):
-                difference = measured[reference][key].minus(values[key])
-                told[f"{key}_difference"] = difference.estimate(level)
-        answer[name] = told
-    return answer
+    chosen = {
+        name: at_burden(stays, policy, alerts_per_100_days)
+        for name, (stays, policy) in cases.items()
+    }
+    measured = {
+        name: _measured(_sums(stays, fire(stays, chosen[name]), horizon_hours, ()), draws)
+        for name, (stays, _) in cases.items()
+    }
+    reference = next(iter(measured.values()))
+    return {
+        name: Compared(chosen[name], _told(values, reference, level))
+        for name, values in measured.items()
+    }
+
+
+def _measured(sums: _Sums, draws: Resamples) -> dict[str, Measured]:
+    return {
+        "alerts_per_100_days": _ratio(sums, draws, "shown", "days", "", PER_DAYS),
+        "precision": _ratio(sums, draws, "true", "judged", "share of alerts that are true"),
+        "sensitivity": _ratio(sums, draws, "warned", "events", "share of events warned of"),
+        "first_lead_hours": _median_lead(sums, draws),
+    }
+
+
+def _told(
+    values: Mapping[str, Measured], reference: Mapping[str, Measured], level: float
+) -> dict[str, Estimate]:
+    told = {key: one.estimate(level) for key, one in values.items()}
+    if values is not reference:
+        for key in ("precision", "sensitivity"):
+            told[f"{key}_difference"] = reference[key].minus(values[key]).estimate(level)
+    return told
 
 
 def _same_stays(one: Stays, other: Stays) -> bool:
