@@ -25,6 +25,7 @@ from osler.features.column import (
 from osler.features.hierarchy import Hierarchy
 from osler.model import BIRTH, sort_events
 
+FEW_ROWS = 64
 RARE_RULES = ("drop", "pool")
 # How cells of several codes become one; the larger one where nothing is said.
 MERGED = {"count": np.add, "time_since_last": np.minimum}
@@ -245,6 +246,8 @@ class FeatureMatrix:
 
     def to_frame(self) -> pl.DataFrame:
         """Return a dense frame: null where a cell is missing, zero where nothing happened."""
+        if len(self) <= FEW_ROWS:
+            return self._few_to_frame()
         by_column = self.values.tocsc()
         series = []
         for number, column in enumerate(self.columns):
@@ -259,6 +262,18 @@ class FeatureMatrix:
                 one = pl.select(pl.when(pl.Series(known)).then(one).alias(str(column))).to_series()
             series.append(one)
         return pl.DataFrame(series)
+
+    def _few_to_frame(self) -> pl.DataFrame:
+        """Return the dense frame of few rows, cell by cell: queries would take longer."""
+        absent = [0.0 if one.zero_when_absent else None for one in self.columns]
+        rows = [list[float | None](absent) for _ in range(len(self))]
+        cells = self.values.tocoo()
+        for row, column, value in zip(
+            cells.row.tolist(), cells.col.tolist(), cells.data.tolist(), strict=True
+        ):
+            rows[row][column] = value
+        schema = dict.fromkeys(map(str, self.columns), pl.Float64)
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def sources(
         self, row: int, column: str | int, events: pl.DataFrame | None = None

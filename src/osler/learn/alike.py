@@ -22,7 +22,7 @@ LEAST_SHARE = 4  # no group is more than a quarter of all
 LEVEL = 0.95
 STEPS = 12
 USUAL_SHARE = 0.995
-ARRAYS = ("centres", "people", "value", "low", "high", "few")
+ARRAYS = ("centres", "people", "value", "low", "high", "few", "predicted")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Group:
         Share who had each outcome by each time, with interval; NaN where it is not told.
     few : shape (K, t)
         Why not: fewer than `FEWEST_PEOPLE` of them had it.
+    predicted : shape (K, t)
+        What the model predicts of them on average.
     distance
         From the person to the middle of the group.
     unlike
@@ -49,6 +51,7 @@ class Group:
     low: Floats
     high: Floats
     few: NDArray[np.bool_]
+    predicted: Floats
     distance: float
     unlike: bool
 
@@ -67,7 +70,7 @@ class Alike:
     centres : shape (g, q)
         Mean coordinates of each group.
     people : shape (g,)
-    value, low, high, few : shape (g, K, t)
+    value, low, high, few, predicted : shape (g, K, t)
     usual
         Distance to the nearest centre that `USUAL_SHARE` of those learned from keep.
     total
@@ -85,6 +88,7 @@ class Alike:
     low: Floats
     high: Floats
     few: NDArray[np.bool_]
+    predicted: Floats
     usual: float
     total: int
 
@@ -97,6 +101,7 @@ class Alike:
         *,
         causes: int,
         entry: Floats | None = None,
+        predicted: Floats | None = None,
         least: int | None = None,
     ) -> Alike:
         """Group people with a time to event; one row is one person.
@@ -109,6 +114,8 @@ class Alike:
             Structured, `event` (0 censored, 1..K) and `time`.
         times
             By when outcomes are counted, increasing.
+        predicted : shape (n, K, t), optional
+            What the model predicts of each.
         least
             Fewest people in a group; None: what `least_people` says.
 
@@ -125,13 +132,24 @@ class Alike:
             _incidence(y[rows], at, causes, None if entry is None else entry[rows])
             for rows in groups
         ]
-        return _assembled(coordinates, groups, told)
+        return _assembled(coordinates, groups, told, predicted)
 
     @classmethod
     def of_classes(
-        cls, coordinates: Floats, codes: Ints, classes: int, *, least: int | None = None
+        cls,
+        coordinates: Floats,
+        codes: Ints,
+        classes: int,
+        *,
+        predicted: Floats | None = None,
+        least: int | None = None,
     ) -> Alike:
         """Group people with a class 0..classes-1; one row is one person, and t is 1.
+
+        Parameters
+        ----------
+        predicted : shape (n, K, 1), optional
+            What the model predicts of each.
 
         Raises
         ------
@@ -141,11 +159,23 @@ class Alike:
         share = float(np.bincount(codes, minlength=classes).max() / max(len(codes), 1))
         groups = parted(coordinates, least or least_people(len(codes), share))
         told = [_shares(np.bincount(codes[rows], minlength=classes)) for rows in groups]
-        return _assembled(coordinates, groups, told)
+        return _assembled(coordinates, groups, told, predicted)
 
     @classmethod
-    def of_label(cls, coordinates: Floats, label: Ints, *, least: int | None = None) -> Alike:
+    def of_label(
+        cls,
+        coordinates: Floats,
+        label: Ints,
+        *,
+        predicted: Floats | None = None,
+        least: int | None = None,
+    ) -> Alike:
         """Group people with a label 0 or 1; K and t are 1, the share is that of 1.
+
+        Parameters
+        ----------
+        predicted : shape (n, 1, 1), optional
+            What the model predicts of each.
 
         Raises
         ------
@@ -157,7 +187,7 @@ class Alike:
         for rows in groups:
             had = int(label[rows].sum())
             told.append(tuple(one[1:] for one in _shares(np.array([len(rows) - had, had]))))
-        return _assembled(coordinates, groups, told)
+        return _assembled(coordinates, groups, told, predicted)
 
     def group_of(self, coordinates: Floats) -> Group:
         """Return the group whose middle is nearest to one person's coordinates, shape (q,)."""
@@ -169,6 +199,7 @@ class Alike:
             self.low[nearest],
             self.high[nearest],
             self.few[nearest],
+            self.predicted[nearest],
             float(distances[nearest]),
             bool(distances[nearest] > self.usual),
         )
@@ -288,7 +319,9 @@ def _tellable(counts: Ints) -> list[int]:
     return [] if len(left) == 1 and counts[left[0]] > counts.sum() - FEWEST_PEOPLE else left
 
 
-def _assembled(coordinates: Floats, groups: Sequence[Ints], told: Sequence[Any]) -> Alike:
+def _assembled(
+    coordinates: Floats, groups: Sequence[Ints], told: Sequence[Any], predicted: Floats | None
+) -> Alike:
     centres = np.stack([coordinates[rows].mean(axis=0) for rows in groups])
     nearest = np.min([((coordinates - one) ** 2).sum(axis=1) for one in centres], axis=0)
     value, low, high, few = (np.stack([one[part] for one in told]) for part in range(4))
@@ -299,6 +332,9 @@ def _assembled(coordinates: Floats, groups: Sequence[Ints], told: Sequence[Any])
         low,
         high,
         few,
+        np.full(value.shape, np.nan)
+        if predicted is None
+        else np.stack([predicted[rows].mean(axis=0) for rows in groups]),
         float(np.sqrt(np.quantile(nearest, USUAL_SHARE))),
         len(coordinates),
     )

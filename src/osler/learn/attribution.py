@@ -9,6 +9,9 @@ import numpy as np
 from osler.learn.losses import Floats
 
 NODES = 8
+FEW_ROWS = 64
+# With it the people of a group have predictions about as near as their outcomes can be told.
+SCORE_WEIGHT = 2.0
 
 
 def along_path(
@@ -49,10 +52,12 @@ def along_path(
         return base_risk, np.zeros((0, columns))
     distance = contributions.sum(axis=2)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    mean_slope = sum(
-        weight / 2 * slope(base + (node + 1) / 2 * distance)
-        for node, weight in zip(nodes, weights, strict=True)
-    )
+    if rows <= FEW_ROWS:
+        points = base + (nodes[:, None, None] + 1) / 2 * distance
+        slopes = list(slope(points.reshape(-1, len(base))).reshape(points.shape))
+    else:
+        slopes = [slope(base + (node + 1) / 2 * distance) for node in nodes]
+    mean_slope = sum(weight / 2 * one for weight, one in zip(weights, slopes, strict=True))
     values = np.asarray(np.einsum("ns,nsp->np", mean_slope, contributions))
     left = risk(base + distance) - base_risk - values.sum(axis=1)
     size = np.abs(values)
@@ -85,3 +90,20 @@ def alone(
     start = float(risk(base[None, :])[0])
     moved = [risk(base + contributions[:, :, list(columns)].sum(axis=2)) for columns in together]
     return np.stack(moved, axis=1) - start if moved else np.zeros((len(contributions), 0))
+
+
+def coordinates(contributions: Floats) -> Floats:
+    """Return where rows lie by what moves their predictions, shape (n, s p + s).
+
+    Two rows that are near each other have near scores, and for the same reasons; what does not
+    matter to the prediction does not part them. What each column adds to each score comes first,
+    then each score itself, counted `SCORE_WEIGHT` times.
+
+    Parameters
+    ----------
+    contributions : shape (n, s, p)
+        What each column adds to each score.
+    """
+    rows, scores, columns = contributions.shape
+    whole = SCORE_WEIGHT * contributions.sum(axis=2)
+    return np.concatenate([contributions.reshape(rows, scores * columns), whole], axis=1)

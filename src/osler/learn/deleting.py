@@ -74,16 +74,20 @@ def delete_reasons(
     rng = np.random.default_rng(seed)
     strength = np.stack([np.abs(effects[:, list(one)].sum(axis=1)) for one in groups], axis=1)
     order = np.argsort(-strength, axis=1, kind="stable")
-    first, rest = order[:, :count], order[:, count:]
+    rest = order[:, count:]
     belongs = np.zeros((len(groups), frame.width), dtype=bool)
     for number, columns in enumerate(groups):
         belongs[number, list(columns)] = True
     donors = _donors(frame.height, rng)
+
+    def without(reasons: Ints) -> Floats:
+        return _without(predict, frame, np.any(belongs[reasons], axis=1), donors)
+
     others = [rng.permuted(rest, axis=1)[:, :count] for _ in range(DRAWS)]
     return Deleted(
         np.asarray(predict(frame)),
-        _without(predict, frame, belongs[first].any(axis=1), donors),
-        np.stack([_without(predict, frame, belongs[o].any(axis=1), donors) for o in others], 1),
+        without(order[:, :count]),
+        np.stack([without(one) for one in others], axis=1),
         count,
     )
 
@@ -106,4 +110,5 @@ def _without(
         series.gather(np.where(deleted[own, at], other, own))
         for at, series in enumerate(frame.get_columns())
     ]
-    return np.asarray(predict(pl.DataFrame(columns))).reshape(rows, count).mean(axis=1)
+    predictions = np.asarray(predict(pl.DataFrame(columns))).reshape(rows, count)
+    return np.asarray(predictions.mean(axis=1))

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from osler.learn.losses import Bools, Floats, Ints
-from osler.learn.table import NUMBER, WORD, Schema
+from osler.learn.table import FEW_ROWS, NUMBER, WORD, Schema, few_as_array
 
 MOST_LEVELS = 30
 RAREST_LEVEL = 5
@@ -20,7 +20,6 @@ KNOTS = (0.05, 0.35, 0.65, 0.95)  # four knots: Harrell 2015, Regression Modelin
 FEWEST_FOR_SPLINE = 8
 ROWS_FOR_SPLINES = 15  # per number: curves on fewer rows cost more than they show
 RAREST_INDICATOR = 5
-FEW_ROWS = 64  # up to here a column at a time costs more than the arithmetic
 RARE_SHARE = 0.9  # a number this often at one value is a seldom finding, such as a mutated gene
 
 
@@ -259,6 +258,8 @@ def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
     if not names:
         return np.empty((frame.height, 0))
     columns = [frame[name] for name in names]
+    if frame.height <= FEW_ROWS:
+        return few_as_array(pl.DataFrame(columns))
     floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
     return np.asarray(pl.DataFrame(floats).to_numpy())
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from osler.errors import Fault, InputError
+from osler.learn.losses import Floats
 
 NUMBER, TRUTH, WORD = "number", "truth", "word"
 FEW_ROWS = 64  # up to here a query costs more than the arithmetic
@@ -72,8 +73,8 @@ class Schema:
         return self._as_fitted(frame), notes
 
     def _as_fitted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        faults, columns = [], []
-        for series, kind in zip(frame.get_columns(), self.kinds, strict=True):
+        faults, columns, given = [], [], frame.get_columns()
+        for series, kind in zip(given, self.kinds, strict=True):
             if series.dtype == _DTYPES[kind]:
                 columns.append(series)
             elif series.null_count() == len(series):
@@ -84,7 +85,8 @@ class Schema:
                 faults.append(Fault(f"X column {series.name!r}", f"{series.dtype} values", kind))
         if faults:
             raise InputError(faults)
-        return pl.DataFrame(columns) if columns else frame
+        same = all(new is old for new, old in zip(columns, given, strict=True))
+        return frame if same else pl.DataFrame(columns)
 
 
 def _ignored(extra: int) -> tuple[str, ...]:
@@ -147,6 +149,16 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     return frame, named
 
 
+def few_as_array(frame: pl.DataFrame) -> Floats:
+    """Return numbers and truths of few rows as an array, shape (n, p), NaN where null.
+
+    Cell by cell: waking the threads that would do it for many rows takes longer.
+    """
+    if not frame.width:
+        return np.empty((frame.height, 0))
+    return np.array(frame.rows(), dtype=np.float64).reshape(frame.height, frame.width)
+
+
 def _few_as_numbers(
     frame: pl.DataFrame, numbers: list[str]
 ) -> tuple[pl.DataFrame, tuple[float, ...]]:
@@ -156,7 +168,7 @@ def _few_as_numbers(
     """
     columns = [frame[name] for name in numbers]
     floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
-    matrix = pl.DataFrame(floats).to_numpy()
+    matrix = few_as_array(pl.DataFrame(floats))
     absent = np.isnan(matrix)
     nulls = np.array([one.null_count() for one in floats])
     for at in np.flatnonzero(absent.sum(axis=0) > nulls):

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.special import softmax
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import alone, along_path
+from osler.learn.attribution import alone, along_path, coordinates
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -223,15 +223,13 @@ class Diagnosis(Parameters):
         )
 
     def coordinates(self, X: Any) -> Floats:
-        """Return what each column adds to each score, side by side, shape (n, k p).
+        """Return where rows lie by what moves their predictions, shape (n, k p + k).
 
-        Two rows that are near each other here have near predictions, and for the same reasons:
-        what does not matter to the prediction does not part them.
+        What each column adds to each score comes first; see `osler.learn.attribution.coordinates`.
         """
         _, added = self._ready().score.contributions(self._align(X))
         # What is added to all classes alike moves no probability.
-        apart = added - added.mean(axis=1, keepdims=True)
-        return np.asarray(apart.reshape(len(apart), -1))
+        return coordinates(added - added.mean(axis=1, keepdims=True))
 
     def base_value(self, label: Any) -> float:
         """Return the probability of a class at the average scores, from which `explain` starts."""

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import alone, along_path
+from osler.learn.attribution import alone, along_path, coordinates
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -355,10 +355,9 @@ class TimeToEvent(Parameters):
         return alone(_risk_of(model, float(at[0]), cause), base.ravel(), _flat(added), asked)
 
     def coordinates(self, X: Any) -> Floats:
-        """Return what each column adds to each score, side by side, shape (n, K p).
+        """Return where rows lie by what moves their predictions, shape (n, K p + K).
 
-        Two rows that are near each other here have near predictions, and for the same reasons:
-        what does not matter to the prediction does not part them.
+        What each column adds to each score comes first; see `osler.learn.attribution.coordinates`.
         """
         model, designs = self._ready(), self._align(X)
         _, added = model.contributions(designs)
@@ -366,7 +365,7 @@ class TimeToEvent(Parameters):
             added[:, cause, : 1 if score is None else score.periods].mean(axis=1)
             for cause, score in enumerate(model.scores)
         ]
-        return np.concatenate(parts, axis=1)
+        return coordinates(np.stack(parts, axis=1))
 
     def base_value(self, horizon: float | None = None, cause: int = 1) -> float:
         """Return the risk at average scores, from which `explain` starts."""

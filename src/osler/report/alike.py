@@ -67,6 +67,7 @@ def _row(cause: Json, label: str, beside: Any, top: float, position: int) -> dic
         "interval": range_of_100(cause.get("low"), cause.get("high")),
         "picture": range_cell(cause, (0.0, top), position=position, reference=beside, width=WIDTH),
         "hidden": HIDDEN_FEW if cause.get("few") else HIDDEN,
+        "theirs": "" if finite(cause.get("predicted")) is None else out_of_100(cause["predicted"]),
         "predicted": "" if finite(beside) is None else out_of_100(beside),
     }
 

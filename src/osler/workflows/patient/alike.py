@@ -84,8 +84,14 @@ def _outcome(group: Group, cause: int, horizon: int, name: str) -> dict[str, Any
         None if np.isnan(one[cause, horizon]) else float(one[cause, horizon])
         for one in (group.value, group.low, group.high)
     )
-    few = bool(group.few[cause, horizon])
-    return {"cause": name, "value": value, "low": low, "high": high, "few": few}
+    return {
+        "cause": name,
+        "value": value,
+        "low": low,
+        "high": high,
+        "few": bool(group.few[cause, horizon]),
+        "predicted": float(group.predicted[cause, horizon]),
+    }
 
 
 def _sentence(size: int, people: str, horizon: Mapping[str, Any]) -> str:

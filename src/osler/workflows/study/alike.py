@@ -12,6 +12,7 @@ from osler.errors import Damaged, NotEstimable
 from osler.features import FeatureMatrix
 from osler.learn.alike import ARRAYS, FEWEST_PEOPLE, Alike
 from osler.learn.modelfile import Stored, load_model, save_model
+from osler.predict import Risk, TimeToEvent
 
 if TYPE_CHECKING:
     from osler.workflows.study.fitting import Outcomes
@@ -21,7 +22,7 @@ __all__ = ["ALIKE", "KIND", "Alike", "alike_among", "load_alike", "save_alike"]
 
 ALIKE = "alike"
 KIND = "alike"
-MOST_PEOPLE = 5_000
+MOST_PEOPLE = 2_000
 
 Floats = NDArray[np.float64]
 
@@ -36,16 +37,31 @@ def alike_among(
     """
     rows = one_row_each(matrix.rows["subject_id"].to_numpy())
     rows = rows[:: -(-len(rows) // MOST_PEOPLE)]
-    coordinates = fitted.model.coordinates(fitted.of(matrix.take(rows)))
-    own = outcomes.take(rows)
+    part, own = fitted.of(matrix.take(rows)), outcomes.take(rows)
+    coordinates = fitted.model.coordinates(part)
     try:
-        if own.entry_days is None:
-            return Alike.of_label(coordinates, own.cause)
-        entry = own.entry_days if own.entry_days.any() else None
-        causes = len(own.causes)
-        return Alike.of_times(coordinates, own.y, horizons, causes=causes, entry=entry)
+        if isinstance(fitted.model, Risk):
+            chance = fitted.model.predict_proba(part)[:, 1, None, None]
+            return Alike.of_label(coordinates, own.cause, predicted=chance)
+        delayed = own.entry_days is not None and own.entry_days.any()
+        return Alike.of_times(
+            coordinates,
+            own.y,
+            horizons,
+            causes=len(own.causes),
+            entry=own.entry_days if delayed else None,
+            predicted=_predicted(fitted.model, part, horizons, len(own.causes)),
+        )
     except NotEstimable:
         return None
+
+
+def _predicted(model: TimeToEvent, part: FeatureMatrix, horizons: Floats, causes: int) -> Floats:
+    """Return the incidence of every cause, shape (n, K, t); 0 of one that the model never met."""
+    found = np.zeros((len(part), causes, len(horizons)))
+    for cause in model.causes:
+        found[:, cause - 1] = model.predict_cumulative_incidence(part, horizons, cause=cause)
+    return found
 
 
 def one_row_each(subjects: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -77,7 +93,8 @@ def load_alike(folder: Path) -> Alike:
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged("the groups of people alike lack a part") from error
     groups = {len(one) for one in arrays.values()}
-    shapes = {arrays[name].shape for name in ("value", "low", "high", "few")}
+    told = ("value", "low", "high", "few", "predicted")
+    shapes = {arrays[name].shape for name in told}
     if len(groups) != 1 or len(shapes) != 1 or (arrays["people"] < FEWEST_PEOPLE).any():
         raise Damaged("the groups of people alike do not fit together")
     people, few = arrays.pop("people"), arrays.pop("few")

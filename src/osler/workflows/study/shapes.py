@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from osler.features import FeatureMatrix
-from osler.learn.shapes import Shape, shape_of_levels, shape_of_numbers
+from osler.learn.shapes import shape_of_levels, shape_of_numbers
 from osler.predict import TimeToEvent
 from osler.workflows.study.alike import one_row_each
 from osler.workflows.study.horizons import Horizon
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from osler.workflows.study.saved import FittedModel
 
 MOST_SHAPES = 8
-MOST_PEOPLE = 2_000
+MOST_PEOPLE = 1_000
 SMALLEST_EFFECT = 0.0005
 
 Floats = NDArray[np.float64]
@@ -44,15 +45,16 @@ def shapes_section(
         for one in known
     }
     strongest = sorted(known, key=lambda one: -strength[one.code])[:MOST_SHAPES]
+    told = [one for one in strongest if strength[one.code] >= SMALLEST_EFFECT]
+    shapes = explained.shapes(told)
     return {
         "horizon": horizon.text,
         "days": horizon.days,
         "people": len(some),
         "base": explained.base,
         "columns": [
-            explained.shape(one) | {"importance": strength[one.code]}
-            for one in strongest
-            if strength[one.code] >= SMALLEST_EFFECT
+            {**shape, "importance": strength[one.code]}
+            for one, shape in zip(told, shapes, strict=True)
         ],
     }
 
@@ -75,42 +77,50 @@ class _Explained:
         added = fitted.model.coordinates(part)[:, : len(part.columns)]
         return _Explained(fitted, part, asked, added)
 
-    def shape(self, variable: Variable) -> dict[str, Any]:
-        """Return the shape of a variable with its name, unit and kind."""
+    def shapes(self, variables: list[Variable]) -> list[dict[str, Any]]:
+        """Return the shape of each variable with its name, unit and kind."""
+        columns = [self._columns(one) for one in variables]
+        alone = self.fitted.model.explain_alone(self.part, columns, **self.asked)
+        return [
+            self._told(one, own, alone[:, at])
+            for at, (one, own) in enumerate(zip(variables, columns, strict=True))
+        ]
+
+    def _columns(self, variable: Variable) -> list[int]:
+        """Return all columns of a variable with levels, else the one that moves risks most."""
+        columns = list(variable.columns)
         if variable.levels:
-            columns, kind = list(variable.columns), "level"
-            shape = self._shape(columns, self._levels(variable))
+            return columns
+        means = np.abs(self.effects[:, columns]).mean(axis=0)
+        return [columns[int(np.argmax(means))]]
+
+    def _told(self, variable: Variable, columns: list[int], alone: Floats) -> dict[str, Any]:
+        effects = self.effects[:, columns].sum(axis=1)
+        added = self.added[:, columns].sum(axis=1)
+        first = self.part.columns[columns[0]]
+        if variable.levels:
+            kind, column = "level", variable.code
+            shape = shape_of_levels(self._levels(variable), effects, alone, added)
         else:
-            means = np.abs(self.effects[:, list(variable.columns)]).mean(axis=0)
-            columns = [variable.columns[int(np.argmax(means))]]
-            kind = "number"
-            shape = self._shape(columns, None)
-        chosen = self.part.columns[columns[0]]
+            kind, column = "number", str(first)
+            cells = self.cells.to_series(columns[0]).cast(pl.Float64)
+            shape = shape_of_numbers(cells.fill_null(np.nan).to_numpy(), effects, alone, added)
         return {
             "what": variable.name,
             "code": variable.code,
-            "column": str(chosen) if kind == "number" else variable.code,
-            "aggregation": chosen.aggregation if kind == "number" else "",
-            "window": chosen.window if kind == "number" else "",
+            "column": column,
+            "aggregation": "" if variable.levels else first.aggregation,
+            "window": "" if variable.levels else first.window,
             "unit": variable.unit,
             "kind": kind,
             **shape.to_json(),
         }
 
-    def _shape(self, columns: list[int], levels: list[str | None] | None) -> Shape:
-        alone = self.fitted.model.explain_alone(self.part, [columns], **self.asked)[:, 0]
-        effects = self.effects[:, columns].sum(axis=1)
-        added = self.added[:, columns].sum(axis=1)
-        if levels is not None:
-            return shape_of_levels(levels, effects, alone, added)
-        values = self.cells.to_series(columns[0]).cast(float).fill_null(np.nan).to_numpy()
-        return shape_of_numbers(values, effects, alone, added)
-
     def _levels(self, variable: Variable) -> list[str | None]:
         held: list[str | None] = [None] * len(self.part)
         for position, level in variable.levels.items():
             if self.part.columns[position].aggregation in TELLS_A_LEVEL:
-                cells = self.cells.to_series(position).cast(float).fill_null(0.0).to_numpy()
+                cells = self.cells.to_series(position).cast(pl.Float64).fill_null(0.0).to_numpy()
                 for row in np.flatnonzero(cells):
                     held[row] = level
         return held
