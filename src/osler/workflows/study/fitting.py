@@ -116,14 +116,8 @@ def cross_fit(
     low, high = (np.full((len(fold), causes, len(horizons)), np.nan) for _ in range(2))
     labels = [*range(study.split.folds), -1]
     training = [np.flatnonzero((fold != label) & ~held_out) for label in labels]
-    models = [
-        replace(model, alike=alike_among(model, matrix.take(train), outcomes.take(train), horizons))
-        for model, train in zip(
-            _fit_all(matrix, outcomes, training, study, seed, "Fitting, folds"),
-            training,
-            strict=True,
-        )
-    ]
+    models = _fit_all(matrix, outcomes, training, study, seed, "Fitting, folds")
+    models = _with_alike(models, matrix, outcomes, training, horizons)
     for label, model in zip(labels, models, strict=True):
         test = np.flatnonzero(fold == label)
         if test.size:
@@ -131,6 +125,23 @@ def cross_fit(
             incidence[test] = predict(model, part, times, causes)
             low[test], high[test] = predict_interval(model, part, horizons, causes)
     return CrossFitted(fold, times, incidence, low, high, tuple(models[:-1]), models[-1])
+
+
+def _with_alike(
+    models: Sequence[FittedModel],
+    matrix: FeatureMatrix,
+    outcomes: Outcomes,
+    training: Sequence[Rows],
+    horizons: Floats,
+) -> list[FittedModel]:
+    """Give each model what became of the people whom it learned from."""
+    jobs = (
+        delayed(alike_among)(model, matrix.take(train), outcomes.take(train), horizons)
+        for model, train in zip(models, training, strict=True)
+    )
+    with threadpool_limits(1):
+        told = Parallel(n_jobs=WORKERS, backend="threading")(jobs)
+    return [replace(model, alike=one) for model, one in zip(models, told, strict=True)]
 
 
 def leave_one_site_out(
