@@ -19,6 +19,7 @@ from osler.features import RARE_RULES, Hierarchy
 from osler.features.column import Request
 from osler.model import digest_of
 from osler.workflows.derived import DERIVABLE
+from osler.workflows.study.alert_plan import AlertPlan, read_alerts
 from osler.workflows.study.card_keys import Told, read_card
 from osler.workflows.study.document import kind_of, load_yaml, read_text
 from osler.workflows.study.trial.plan import TrialPlan, read_trial
@@ -119,6 +120,8 @@ class EvaluationPlan:
     limits
         What a model must meet before it may speak, see `osler.evaluate.gates`; None takes the
         limits that hold where a study sets none.
+    alerts
+        Which predictions would be shown as alerts, to be judged as such; None where none would.
     """
 
     groups: tuple[tuple[str, ...], ...] = ()
@@ -127,6 +130,7 @@ class EvaluationPlan:
     bootstrap: int = 500
     references: tuple[str, ...] = ()
     limits: Mapping[str, Any] | None = None
+    alerts: AlertPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,8 @@ class Study:
         title = top.text("title", default="A study without a title")
         task = top.mapping("task", required=True)
         outcome = dict(top.mapping("outcome"))
-        index = top.mapping("index")
+        given = top.mapping("index")
+        index = given if content.get("index") is not None else None
         outcome.setdefault("type", "time-to-event" if "event" in outcome else "binary")
         study = cls(
             title=title,
@@ -218,7 +223,9 @@ class Study:
             features=_features(top.section("features")),
             split=_split(top.section("split")),
             time_budget_s=_model(top.section("model")),
-            evaluation=_evaluation(top.section("evaluate")),
+            evaluation=_evaluation(
+                top.section("evaluate"), task=task, outcome=outcome, index=index
+            ),
             definitions=_definitions(top.section("groups")),
             people=top.text("people", default="people"),
             names=top.mapping("names"),
@@ -226,7 +233,7 @@ class Study:
             warnings=top.texts("warnings"),
             card=read_card(top.section("card")),
             text=text,
-            index=index if content.get("index") is not None else None,
+            index=index,
             treatment=read_trial(top.section("treatment"), task=task, outcome=outcome),
         )
         top.finish()
@@ -418,7 +425,13 @@ def _model(section: Section) -> float | None:
     return budget or None
 
 
-def _evaluation(section: Section) -> EvaluationPlan:
+def _evaluation(
+    section: Section,
+    *,
+    task: Mapping[str, Any],
+    outcome: Mapping[str, Any],
+    index: Mapping[str, Any] | None,
+) -> EvaluationPlan:
     limits = section.mapping("limits") if "limits" in section.content else None
     section.known.append("limits")
     section.faults.extend(f"{section.where}: {fault}" for fault in check_limits(limits or {}))
@@ -429,6 +442,7 @@ def _evaluation(section: Section) -> EvaluationPlan:
         bootstrap=int(section.number("bootstrap", default=500, low=0, high=100_000, whole=True)),
         references=section.texts("references"),
         limits=limits,
+        alerts=read_alerts(section, task=task, outcome=outcome, index=index),
     )
     section.finish()
     return plan
