@@ -74,7 +74,8 @@ class Mixture:
         """Return posterior weights and means (k, m) and deviations (m,) given estimates (k,)."""
         total = np.sqrt(self.sd**2 + error**2)
         z = (np.asarray(value)[:, None] - self.mean) / total
-        log = np.log(np.maximum(self.weight, 1e-300)) - np.log(total) - z**2 / 2
+        with np.errstate(divide="ignore"):  # a component without weight never gets any
+            log = np.log(self.weight) - np.log(total) - z**2 / 2
         weight = np.exp(log - log.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
         keep = error**2 / total**2

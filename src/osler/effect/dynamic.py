@@ -205,8 +205,9 @@ class _Step:
         rows = np.flatnonzero(eligible)
         chance = None if decision.probability is None else np.asarray(decision.probability)[rows]
         part = frame[rows]
+        least = np.unique(action[rows])[:1].tolist() or [None]
         problem = Problem.of(
-            part, action[rows], y[rows], better=HIGHER, reference=action[rows].min(),
+            part, action[rows], y[rows], better=HIGHER, reference=least[0],
             cluster=member[rows], probability=chance, randomised=decision.randomised,
         )  # fmt: skip
         encoding = encode(part, named)
