@@ -15,6 +15,7 @@ from osler.learn.losses import Bools, Floats, Ints
 from osler.model.estimate import Estimate
 
 FEWEST_IN_GROUP = 20
+UNREMARKABLE = 0.1
 
 
 def average(
@@ -107,18 +108,20 @@ def strained(
     Where chances are small, a few rows carry most of the variance, and a sample without them looks
     surer than it is. The variance that weights of these chances are expected to give (residuals
     alike within an arm) is had from everyone's chances, not from those who happened to be treated.
-    If it is the larger, the variance is taken as the mean of the two; else nothing changes.
+    If it is larger by more than a tenth, the variance is moved half of the way beyond that.
     """
     expected = float(np.var(nuisance.outcome[inside, arm] - nuisance.outcome[inside, reference]))
     for one in (arm, reference):
-        rows = problem.arm == one
+        rows = inside & (problem.arm == one)
+        if rows.sum() < FEWEST_IN_GROUP:
+            rows = problem.arm == one
         weight = 1.0 / nuisance.propensity[rows, one]
         residual = nuisance.pseudo[rows] - nuisance.outcome[rows, one]
         spread = float(weight @ residual**2 / weight.sum())
         expected += spread * float(np.mean(1.0 / nuisance.propensity[inside, one]))
     if not empirical > 0:
         return 1.0
-    return float(np.sqrt(0.5 + 0.5 * max(expected / empirical, 1.0)))
+    return float(np.sqrt(1.0 + 0.5 * max(expected / empirical - 1.0 - UNREMARKABLE, 0.0)))
 
 
 def overlap_average(
