@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from osler.report import study_html
-from osler.report.treatment import treatment
+from osler.report import patient_html, study_html
+from osler.report.treatment import patient_treatment, treatment
 
 EFFECT = {"value": -0.146, "low": -0.231, "high": -0.061}
 TOLD: dict[str, Any] = {
@@ -82,3 +82,53 @@ def test_what_cannot_be_estimated_is_said_in_place_of_a_number() -> None:
     page = study_html({"title": "T", "treatment": told})
     assert why in page
     assert "No answer" in page
+
+
+OPTION = {
+    "arm": "drug", "of": "people like this one", "with": 0.2, "without": 0.35,
+    "effect": {"value": -0.15, "low": -0.25, "high": -0.05},
+}  # fmt: skip
+SECTION: dict[str, Any] = {
+    "title": "Does the drug help",
+    "people": "women",
+    "design": TOLD["design"],
+    "verdict": "personalise",
+    "verdict_says": "Personalise: people differ.",
+    "caveats": ["The treatment was not drawn by lot."],
+    "options": [OPTION],
+    "by_baseline_risk": [
+        {"name": "lowest", "arm": "drug", "n": 9, "baseline": {"value": 0.1}, "effect": EFFECT},
+        {"name": "highest", "arm": "drug", "n": 9, "baseline": {"value": 0.5}, "effect": EFFECT},
+    ],
+}
+
+
+def test_a_patient_sees_both_arms_side_by_side_only_where_the_data_support_it() -> None:
+    """The effect of people like her in words and as two hundreds of people."""
+    (section,) = patient_treatment({"treatments": [SECTION]})
+    (option,) = section["options"]
+    assert option["sentence"].startswith("Of 100 women like this one, 15.0 fewer would have")
+    assert [one["count"] for one in option["pictures"]] == [35, 20]
+    assert section["by_risk"] == []
+    page = patient_html({"treatments": [SECTION], "findings": []})
+    assert "These data support choosing by person" in page
+
+
+def test_without_that_support_she_sees_the_average_and_her_quarter_of_risk() -> None:
+    """Nothing is told as if it were her own effect."""
+    average = {**SECTION, "verdict": "average only", "quarter": "highest"}
+    average["options"] = [{**OPTION, "of": "everyone in the trial"}]
+    (section,) = patient_treatment({"treatments": [average]})
+    assert "like this one" not in section["options"][0]["sentence"]
+    assert [row["own"] for row in section["by_risk"]] == [False, True]
+    page = patient_html({"treatments": [average], "findings": []})
+    assert page.count("◂ this patient") == 1
+    assert "of 100 of the trial" in page
+
+
+def test_without_overlap_no_number_is_shown() -> None:
+    """The verdict stands alone."""
+    silent = {**SECTION, "verdict": "insufficient overlap", "options": [], "by_baseline_risk": []}
+    page = patient_html({"treatments": [silent], "findings": []})
+    assert "too unlike to be compared" in page
+    assert "Of 100 women" not in page

@@ -144,6 +144,11 @@ class TreatmentEffect:
         return self._ready().labels
 
     @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Input columns in fitted order."""
+        return self._ready().schema.names
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing of the fit and of the last call, in sentences."""
         return (*self._notes, *self._call_notes)
@@ -243,6 +248,13 @@ class TreatmentEffect:
         known, which = self._ready(), self._arm(arm)
         frame, self._call_notes = known.schema.align(X)
         return self._learned().interval(frame, level, which)
+
+    def expected(self, X: Any) -> dict[str, Floats]:
+        """Return the expected outcome of people like each row in every arm, by label, each (n,)."""
+        known = self._ready()
+        frame, self._call_notes = known.schema.align(X)
+        found = self._learned().outcomes(frame)
+        return {label: found[:, arm] for arm, label in enumerate(known.labels)}
 
     def verdict(self) -> Verdict:
         """Return whether to personalise, treat by the average, or say that overlap is missing."""

@@ -30,6 +30,7 @@ from osler.report.numbers import (
 )
 from osler.report.page import flat, render
 from osler.report.people import hundred, key_person
+from osler.report.treatment import TREATMENT, patient_treatment
 
 MOST_REASONS = 12
 PROBABILITY_UNITS = ("", "1", "probability", "risk", "share", "proportion")
@@ -60,7 +61,7 @@ def patient_html(report: Json) -> str:
 
 
 def _content(report: Json) -> dict[str, Any]:
-    apart = genome.shown_in_sections(report) | {ALIKE}
+    apart = genome.shown_in_sections(report) | {ALIKE, TREATMENT}
     findings = [one for one in dicts(report.get("findings")) if one.get("kind") not in apart]
     summary = summary_of(report)
     curves = report.get("curves") if summary else None
@@ -82,6 +83,7 @@ def _content(report: Json) -> dict[str, Any]:
             curves, label=label, marks=charts.horizon_years(summary.get("horizons"))
         ),
         "alike": alike(report, summary),
+        "treatments": patient_treatment(report),
         "drivers": _drivers(findings, summary),
         "timeline": [_known(entry) for entry in dicts(report.get("timeline"))],
         "missing": _entries(report.get("missing")),
@@ -118,7 +120,7 @@ def may_speak(report: Json) -> bool:
 
 def predictions(report: Json) -> list[Json]:
     """Return the findings of models, without those that read the genome or tell of others."""
-    others = genome.KINDS | {ALIKE}
+    others = genome.KINDS | {ALIKE, TREATMENT}
     return [one for one in dicts(report.get("findings")) if one.get("kind") not in others]
 
 

@@ -19,9 +19,11 @@ from osler.report.numbers import (
     texts,
     whole,
 )
+from osler.report.people import hundred
 
 Json = Mapping[str, Any]
 
+TREATMENT = "treatment effect"
 MOST_BALANCE_ROWS = 15
 MOST_SUBGROUPS = 8
 POPULATIONS = {
@@ -124,23 +126,25 @@ class Unit:
         """Return an estimate with its interval."""
         return estimate(self.of_scale(entry), 1 if self.risk else 3)
 
-    def sentence(self, row: Json) -> str:
-        """Say an average effect in words."""
+    def sentence(self, row: Json, whose: str = "") -> str:
+        """Say an effect in words; `whose` says of which people, if not of all."""
         scaled, arm = self.of_scale(row.get("effect")), plain(row.get("arm"))
         value, low, high = scaled["value"], scaled["low"], scaled["high"]
         if value is None or low is None or high is None:
             return f"{capitalized(arm)} against {self.reference}: {maybe(row.get('why_not'))}."
         if not self.risk:
             more = "higher" if value > 0 else "lower"
+            of = f" among people {whose}" if whose else " on average"
             return (
-                f"With {arm} the outcome is {decimal(abs(value), 2)} {more} on average than with "
+                f"With {arm} the outcome is {decimal(abs(value), 2)} {more}{of} than with "
                 f"{self.reference} (95 % interval {decimal(low, 2)} to {decimal(high, 2)})."
             )
         more = "more" if value > 0 else "fewer"
         need = f" That is one in {100 / abs(value):.0f}." if abs(value) >= 1 else ""
         unsure = " The interval holds no effect." if low <= 0 <= high else need
+        who = f"{self.people} {whose}" if whose else self.people
         return (
-            f"Of 100 {self.people}, {decimal(abs(value), 1)} {more} would have the outcome "
+            f"Of 100 {who}, {decimal(abs(value), 1)} {more} would have the outcome "
             f"({self.outcome}){self.when} with {arm} than with {self.reference} (95 % interval "
             f"{_fewer(low)} to {_fewer(high)}).{unsure}"
         )
@@ -357,3 +361,61 @@ def _subgroup(row: Json, unit: Unit) -> dict[str, Any]:
         "p": decimal(row.get("p"), 3),
         "differs": bool(row.get("differs")),
     }
+
+
+def patient_treatment(report: Json) -> list[dict[str, Any]]:
+    """Return what a patient's page says of her options, one entry per study with a trial.
+
+    Parameters
+    ----------
+    report
+        The content of `report.json`.
+    """
+    return [_options(section) for section in dicts(report.get("treatments"))]
+
+
+def _options(section: Json) -> dict[str, Any]:
+    unit = Unit.of(section, str(section.get("people") or "people"))
+    personal = section.get("verdict") == "personalise"
+    options = dicts(section.get("options"))
+    return {
+        "title": plain(section.get("title")),
+        "headline": HEADLINES.get(str(section.get("verdict")), "No answer"),
+        "personal": personal and bool(options),
+        "says": maybe(section.get("verdict_says")),
+        "reference": unit.reference,
+        "expected": unit.expected,
+        "unit": unit.name,
+        "caveats": texts(section.get("caveats")),
+        "options": [_choice(option, unit) for option in options],
+        "by_risk": []
+        if personal
+        else [
+            {**_by_risk(row, unit), "own": row.get("name") == section.get("quarter")}
+            for row in dicts(section.get("by_baseline_risk"))
+        ],
+    }
+
+
+def _choice(option: Json, unit: Unit) -> dict[str, Any]:
+    whose = "like this one" if option.get("of") == "people like this one" else ""
+    both = [finite(option.get(key)) for key in ("without", "with")]
+    names = [unit.reference, plain(option.get("arm"))]
+    return {
+        "arm": names[1],
+        "sentence": unit.sentence(option, whose),
+        "pictures": [_hundred(name, share, unit) for name, share in zip(names, both, strict=True)]
+        if unit.risk
+        else [],
+        "rows": [
+            (name, UNKNOWN if one is None else decimal(unit.scale * one, 1 if unit.risk else 2))
+            for name, one in zip(names, both, strict=True)
+        ],
+        "effect": unit.text(option.get("effect")),
+    }
+
+
+def _hundred(name: str, share: float | None, unit: Unit) -> dict[str, Any]:
+    count = 0 if share is None else min(max(round(100 * share), 0), 100)
+    label = f"With {name}: {count} of 100 have the outcome{unit.when}."
+    return {"name": name, "count": count, "picture": hundred([count], label=label)}

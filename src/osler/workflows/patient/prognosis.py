@@ -68,7 +68,7 @@ class Prognosis:
 
 
 @dataclass(frozen=True)
-class _Patient:
+class Patient:
     """The patient as the run's model sees her: one row."""
 
     matrix: FeatureMatrix
@@ -90,12 +90,10 @@ def prognosis(
     vault_id
         The vault the patient is in; decides whether the model was trained on her.
     """
-    rows = extract(events, run.study.task, index=run.study.index)
-    if not rows.height:
+    patient = asked_of(run, events)
+    if patient is None:
         why = "the timeline does not meet the study's conditions: " + " ".join(run.results["scope"])
         return Prognosis(not_assessed=(NotAssessed(run.study.title, why.strip()),))
-    row = rows.sort("prediction_time").tail(1)
-    patient = _patient(run, row, events)
     refusal = refusals(run, patient.groups)
     if refusal:
         return Prognosis(findings=(_abstained(run, refusal, provenance),))
@@ -103,6 +101,12 @@ def prognosis(
     if fold is None and outside_domain(run, fitted, patient.matrix):
         return Prognosis(findings=(_abstained(run, [OUTSIDE], provenance),))
     return _speak(run, patient, fitted, fold, provenance)
+
+
+def asked_of(run: SavedRun, events: pl.DataFrame) -> Patient | None:
+    """Return the patient at the latest time that the study asks about; None if there is none."""
+    rows = extract(events, run.study.task, index=run.study.index)
+    return _patient(run, rows.sort("prediction_time").tail(1), events) if rows.height else None
 
 
 def outside_domain(run: SavedRun, fitted: FittedModel, matrix: FeatureMatrix) -> bool:
@@ -122,9 +126,9 @@ def refusals(run: SavedRun, groups: dict[str, str]) -> list[str]:
     return failed
 
 
-def _patient(run: SavedRun, row: pl.DataFrame, events: pl.DataFrame) -> _Patient:
+def _patient(run: SavedRun, row: pl.DataFrame, events: pl.DataFrame) -> Patient:
     levels = groups_of(events, row, run.study).row(0, named=True)
-    return _Patient(
+    return Patient(
         matrix_of(events, row, run.study, keep_events=True),
         dict(levels),
         row["prediction_time"].item(),
@@ -148,7 +152,7 @@ def _abstained(run: SavedRun, failed: list[str], provenance: Provenance) -> Find
 
 def _speak(
     run: SavedRun,
-    patient: _Patient,
+    patient: Patient,
     fitted: FittedModel,
     fold: int | None,
     provenance: Provenance,

@@ -24,6 +24,7 @@ from osler.workflows.patient.known import known
 from osler.workflows.patient.part import Part
 from osler.workflows.patient.prognosis import Prognosis, prognosis
 from osler.workflows.patient.scores import scores
+from osler.workflows.patient.treatment import treatment
 from osler.workflows.patient.tumour import tumour
 from osler.workflows.study.run import described
 from osler.workflows.study.saved import SavedRun, plain
@@ -32,12 +33,9 @@ from osler.workflows.writing import check_replaceable, whole_folder, write_json
 FORMATS = ("html", "json", "fhir")
 MARKER = "report.json"
 
-NOT_YET = (
-    NotAssessed("Images", "this version reads no images"),
-    NotAssessed(
-        "Which treatment would help",
-        "a prognosis is not a treatment effect, and none was estimated",
-    ),
+NOT_YET = (NotAssessed("Images", "this version reads no images"),)
+NO_TRIAL = NotAssessed(
+    "Which treatment would help", "a prognosis is not a treatment effect, and none was estimated"
 )
 
 
@@ -105,8 +103,13 @@ def assemble(
     provenance = Provenance(f"osler {osler.__version__}", moment, inputs=inputs)
     descriptions = described(vault)
     told = [_asked(run, subject_id, events, vault, provenance) for run in runs]
+    trials = [_tried(run, subject_id, events, vault, provenance) for run in runs]
     parts = _genome(subject_id, events, descriptions, vault, provenance)
-    said = [*(one.findings for one in told), *(part.findings for part in parts.values())]
+    said = [
+        *(one.findings for one in trials),
+        *(one.findings for one in told),
+        *(part.findings for part in parts.values()),
+    ]
     inputs |= dict(pair for part in parts.values() for pair in part.inputs)
     first = next((one for one in told if one.summary), Prognosis())
     report: dict[str, Any] = plain(
@@ -120,11 +123,12 @@ def assemble(
             "alike": first.alike,
             "findings": [finding.to_json() for findings in said for finding in findings],
             **{name: part.section for name, part in parts.items()},
+            "treatments": [one.section for one in trials if one.section],
             "missing": _once(name for one in told for name in one.missing),
             "groups": [group for one in told for group in one.groups],
             "not_assessed": [
                 {"what": one.what, "why": one.why}
-                for one in _not_assessed([*told, *parts.values()], bool(runs))
+                for one in _not_assessed([*told, *trials, *parts.values()], bool(runs), trials)
             ],
             "timeline": known(events, descriptions, first.until),
             "scope": _once(line for run in runs for line in run.results["scope"]),
@@ -142,6 +146,17 @@ def _asked(
     derived = run.study.features.derived
     seen = vault.subject_events(subject_id, derived=derived) if derived else events
     return prognosis(run, subject_id, seen, vault.vault_id, provenance)
+
+
+def _tried(
+    run: SavedRun, subject_id: int, events: pl.DataFrame, vault: Vault, provenance: Provenance
+) -> Part:
+    """Let a run's trial speak, with the derived results that its study names."""
+    if not run.results.get("treatment"):
+        return Part()
+    derived = run.study.features.derived
+    seen = vault.subject_events(subject_id, derived=derived) if derived else events
+    return treatment(run, subject_id, seen, vault.vault_id, provenance)
 
 
 def _genome(
@@ -174,9 +189,13 @@ def _scores(
     return replace(part, inputs=tuple(made.items())) if part.section else part
 
 
-def _not_assessed(told: Sequence[Prognosis | Part], asked: bool) -> list[NotAssessed]:
+def _not_assessed(
+    told: Sequence[Prognosis | Part], asked: bool, trials: Sequence[Part]
+) -> list[NotAssessed]:
     none = [] if asked else [NotAssessed("Prognosis", "no study's run was given with --run")]
-    return [*none, *(gap for one in told for gap in one.not_assessed), *NOT_YET]
+    tried = any(one.section or one.not_assessed for one in trials)
+    rest = NOT_YET if tried else (*NOT_YET, NO_TRIAL)
+    return [*none, *(gap for one in told for gap in one.not_assessed), *rest]
 
 
 def _once(lines: Any) -> list[str]:
