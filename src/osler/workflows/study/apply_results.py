@@ -11,6 +11,7 @@ from osler import evaluate
 from osler.errors import NotEstimable
 from osler.evaluate import Recalibration
 from osler.model import FORMAT_VERSION
+from osler.workflows.study.alerting import alerts_applied
 from osler.workflows.study.applied import Applied
 from osler.workflows.study.domain import cells_of
 from osler.workflows.study.judging import SELECTED, Judge, observed_incidence, unformed
@@ -90,6 +91,7 @@ def results_of(applied: Applied, study: Study) -> dict[str, Any]:
         "sites": [],
         "calibration": judge.calibration(applied.final),
         "net_benefit": judge.net_benefit(applied.final),
+        **alerts_applied(applied, judge),
         "incidence": observed_incidence(outcomes, max(one.days for one in applied.horizons)),
         "leakage": [],
         "gates": [vars(gate) for gate in gates],

@@ -41,7 +41,7 @@ class Material:
     latest_source
         Time of the latest event that a row's features could see; null when there is none.
     occurrences
-        When the predicates of a target trial occur around each row, if the study has one.
+        When the predicates of a target trial, and the event of alerts, occur around each row.
     """
 
     cohort: Cohort
@@ -246,10 +246,14 @@ def _escape(char: str) -> str:
 
 
 def occurrences_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:
-    """Return when the arms and negative controls of the study's trial occur around each row."""
-    if study.treatment is None:
+    """Return when predicates occur around each row: of the study's trial, and of its alerts."""
+    asked = () if study.treatment is None else study.treatment.predicates
+    alerts = study.evaluation.alerts
+    if alerts is not None and alerts.label:
+        asked = tuple(dict.fromkeys([*asked, alerts.label]))
+    if not asked:
         return pl.DataFrame({"none": pl.Series([None] * rows.height, dtype=pl.Boolean)})
-    return occurrences(events, study.task, rows, study.treatment.predicates)
+    return occurrences(events, study.task, rows, asked)
 
 
 def latest_source_of(events: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:

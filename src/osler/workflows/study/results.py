@@ -10,6 +10,7 @@ import numpy as np
 from osler import evaluate
 from osler.model import FORMAT_VERSION
 from osler.predict import TimeToEvent
+from osler.workflows.study.alerting import alerts_section
 from osler.workflows.study.faithful import faithfulness_section
 from osler.workflows.study.fitting import (
     CrossFitted,
@@ -78,6 +79,7 @@ def assemble(
         "sites": site_section(study, material, outcomes, fitted, judge, seed),
         "calibration": judge.calibration(fitted.incidence),
         "net_benefit": judge.net_benefit(fitted.incidence),
+        **alerts_section(material, judge, fitted.incidence, references),
         "incidence": observed_incidence(outcomes, max(one.days for one in horizons)),
         "leakage": leakage_section(study, material, outcomes, fitted),
         "gates": [vars(gate) for gate in gates],

@@ -20,6 +20,7 @@ from osler.report import study_html, study_text
 from osler.vault import Vault
 from osler.workflows.derived import in_words, inputs_of, warnings_of
 from osler.workflows.opening import Opening
+from osler.workflows.study.alert_plan import alert_sentences
 from osler.workflows.study.card import write_card
 from osler.workflows.study.domain import DOMAIN, RULE, domain_of, save_domain
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
@@ -105,6 +106,7 @@ def run_study(
             "question": [
                 *explain(study.task, study.outcome, index=study.index),
                 *in_words(study.features.derived),
+                *alert_sentences(study.evaluation.alerts),
                 *sentences(study.treatment),
             ],
             "domain_rule": RULE if domain is not None else None,
@@ -240,6 +242,7 @@ def explain_study(path: Path) -> list[str]:
     question = [
         *explain(study.task, study.outcome, index=study.index),
         *in_words(study.features.derived),
+        *alert_sentences(study.evaluation.alerts),
         *sentences(study.treatment),
     ]
     return [study.title, *question, *study.scope]
