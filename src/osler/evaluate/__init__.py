@@ -13,7 +13,13 @@ from osler.evaluate.by_group import GroupRow, GroupTable, groups
 from osler.evaluate.calibration_bins import CalibrationBin, CalibrationTable, calibration_table
 from osler.evaluate.comparison import compare
 from osler.evaluate.curves import IncidenceCurve, incidence
-from osler.evaluate.fairness import FairnessGroup, FairnessTable, Mitigation, fairness
+from osler.evaluate.fairness import (
+    FairnessGroup,
+    FairnessTable,
+    Mitigation,
+    fairness,
+    mitigated,
+)
 from osler.evaluate.faithfulness import Faithfulness, faithfulness
 from osler.evaluate.labels import binary
 from osler.evaluate.leaks import LeakageCheck, leakage
@@ -63,6 +69,7 @@ __all__ = [
     "incidence",
     "leakage",
     "membership",
+    "mitigated",
     "net_benefit",
     "recalibrate_incidence",
     "recalibrate_risk",

@@ -55,7 +55,7 @@ class FairnessGroup:
 
 @dataclass(frozen=True)
 class Mitigation:
-    """One way to bring the groups together, and what it costs; none is applied.
+    """One way to bring the groups together, and what it costs.
 
     Parameters
     ----------
@@ -191,6 +191,94 @@ def fairness(
     Decision Making 26:565-574 (net benefit); Andersen & Perme 2010, Statistical Methods in Medical
     Research 19:71-99 (pseudo-observations).
     """
+    people, sizes, who = _gathered(
+        y, risk, labels, horizon, threshold, cause, level, bootstrap, seed, subjects
+    )
+    shown = people.levels
+    flagged = (people.risk >= threshold).astype(np.float64)
+    rates = _rates(people, flagged)
+    groups = tuple(
+        FairnessGroup(one, size, False, _told(rates[one], level))
+        if one in shown
+        else FairnessGroup(one, f"<{SMALLEST_GROUP}" if size < SMALLEST_GROUP else size, True)
+        for one, size in sizes.items()
+    )
+    compared = [one for one in shown if np.isfinite(rates[one]["true_positive_rate"].value)]
+    return FairnessTable(
+        variable,
+        float(threshold),
+        groups,
+        _told(_differences(rates, compared), level),
+        _options(people, flagged, threshold, who, seed, compared),
+        _note(groups, compared),
+    )
+
+
+def mitigated(
+    y: Any,
+    before: Any,
+    after: Any,
+    labels: Sequence[Any],
+    horizon: float | None = None,
+    *,
+    threshold: float,
+    what: str,
+    cause: int | None = None,
+    level: float = 0.95,
+    bootstrap: int = 500,
+    seed: int = 0,
+    subjects: Any = None,
+) -> Mitigation | None:
+    """Measure at a threshold what a mitigation in training did, on both sides of the trade.
+
+    Parameters
+    ----------
+    before, after : shape (n,)
+        Risks of the same rows by the model without and with it, neither of which saw the row.
+    what
+        What was done, in words.
+
+    Other parameters are those of `fairness`.
+
+    Returns
+    -------
+    Differences between groups and the net benefit, before and after, on the same resamples; None
+    where there are not two groups with enough people and events.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together.
+    NotEstimable
+        If nobody was followed to the horizon.
+    """
+    people, _, _ = _gathered(
+        y, before, labels, horizon, threshold, cause, level, bootstrap, seed, subjects
+    )
+    changed, _, _ = _gathered(
+        y, after, labels, horizon, threshold, cause, level, bootstrap, seed, subjects
+    )
+    flags = [(one.risk >= threshold).astype(np.float64) for one in (people, changed)]
+    rates = _rates(people, flags[0])
+    compared = [one for one in rates if np.isfinite(rates[one]["true_positive_rate"].value)]
+    if len(compared) < 2:
+        return None
+    return _mitigation(people, what, flags[0], flags[1], threshold, compared)
+
+
+def _gathered(
+    y: Any,
+    risk: Any,
+    labels: Sequence[Any],
+    horizon: float | None,
+    threshold: float,
+    cause: int | None,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    subjects: Any,
+) -> tuple[_People, dict[str, int], Any]:
+    """Check the arrays; return the people, the size of every group, and whose row each is."""
     checking = Checking()
     checking.settings(level, bootstrap)
     checking.thresholds([threshold])
@@ -209,24 +297,7 @@ def fairness(
     )
     observed = np.where(np.isin(named, shown), observed, 0.0)
     resamples = Resamples.of(len(named), bootstrap, seed, drawn)
-    people = _People(judged.predicted, observed, named, shown, resamples, level)
-    flagged = (judged.predicted >= threshold).astype(np.float64)
-    rates = _rates(people, flagged)
-    groups = tuple(
-        FairnessGroup(one, size, False, _told(rates[one], level))
-        if one in shown
-        else FairnessGroup(one, f"<{SMALLEST_GROUP}" if size < SMALLEST_GROUP else size, True)
-        for one, size in sizes.items()
-    )
-    compared = [one for one in shown if np.isfinite(rates[one]["true_positive_rate"].value)]
-    return FairnessTable(
-        variable,
-        float(threshold),
-        groups,
-        _told(_differences(rates, compared), level),
-        _options(people, flagged, threshold, who, seed, compared),
-        _note(groups, compared),
-    )
+    return _People(judged.predicted, observed, named, shown, resamples, level), sizes, who
 
 
 def _named(value: Any) -> str:

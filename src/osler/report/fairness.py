@@ -26,6 +26,11 @@ DIFFERENCES = {
     "false_positive_rate": "flagged, of those without it",
     "equalised_odds": "equalised odds",
 }
+COSTS = {"auroc": "AUROC", "brier": "Brier score", "ici": "calibration error (ICI)"}
+GAPS = {
+    "gap": "Found, of those with the event",
+    "false_positive_gap": "Flagged, of those without it",
+}
 COLUMNS = (
     ("selection_rate", 100, 1),
     ("true_positive_rate", 100, 1),
@@ -46,6 +51,40 @@ def fairness(results: Json) -> list[dict[str, Any]]:
     """
     horizons = horizon_names(results)
     return [_table(table, horizons) for table in dicts(results.get("fairness"))]
+
+
+def in_training(results: Json) -> dict[str, Any] | None:
+    """Return what a fairness aim in training did to groups, and what it cost; None without one.
+
+    Parameters
+    ----------
+    results
+        The content of `results.json`.
+    """
+    told = as_dict(results.get("fairness_in_training"))
+    if not told:
+        return None
+    aim = plain(told.get("aim")).replace("_", " ")
+    changes = as_dict(told.get("changes"))
+    return {
+        "aim": aim,
+        "groups": _small(words(told.get("groups"))),
+        "strength": decimal(finite(told.get("strength")) or 0.0, 1),
+        "changes": [
+            (name, _scaled(changes[key], 1, 3)) for key, name in COSTS.items() if key in changes
+        ],
+        "tables": [
+            {
+                "threshold": decimal(100 * (finite(one.get("threshold")) or 0.0), 0),
+                "rows": [
+                    (name, _points(one.get(f"{key}_before")), _points(one.get(f"{key}_after")))
+                    for key, name in GAPS.items()
+                ],
+                "benefit": _per_thousand(one.get("net_benefit_change")),
+            }
+            for one in dicts(told.get("tables"))
+        ],
+    }
 
 
 def _table(table: Json, horizons: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from osler.report import charts, metrics
 from osler.report.cells import bar_cell
-from osler.report.fairness import fairness
+from osler.report.fairness import fairness, in_training
 from osler.report.flow import flow
 from osler.report.names import (
     cause_words,
@@ -79,6 +79,7 @@ def _content(results: Json) -> dict[str, Any]:
         "groups": metrics.forest(results.get("groups"), overall),
         "group_note": maybe(results.get("group_note")),
         "fairness": fairness(results),
+        "in_training": in_training(results),
         "sites": metrics.forest(_sites(results.get("sites")), overall),
         "importance": _importance(results.get("importance")),
         "leakage": [_check(entry) for entry in dicts(results.get("leakage"))],

@@ -19,6 +19,7 @@ from osler.learn.splits import stratified_folds
 from osler.predict import Risk, TimeToEvent
 from osler.progress import track
 from osler.workflows.study.alike import alike_among
+from osler.workflows.study.model_plan import ModelPlan
 from osler.workflows.study.question import Study
 from osler.workflows.study.saved import FittedModel
 
@@ -43,11 +44,14 @@ class Outcomes:
         Time from which each row was under observation; None for a label.
     causes
         Names of causes 1..K; one name for a label.
+    audited : shape (n,)
+        The group of each row that the study's model is to be fair to; None where it names none.
     """
 
     y: NDArray[Any]
     entry_days: Floats | None
     causes: tuple[str, ...]
+    audited: NDArray[Any] | None = None
 
     @property
     def cause(self) -> NDArray[np.int64]:
@@ -58,7 +62,8 @@ class Outcomes:
     def take(self, rows: Rows) -> Outcomes:
         """Return some of the rows."""
         entry = None if self.entry_days is None else self.entry_days[rows]
-        return Outcomes(self.y[rows], entry, self.causes)
+        audited = None if self.audited is None else self.audited[rows]
+        return Outcomes(self.y[rows], entry, self.causes, audited)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def cross_fit(
     NotEstimable
         If there are too few events to learn from.
     """
+    study.model.check_columns(matrix.columns)
     held_out = _held_out(rows, study)
     fold = _folds(outcomes, rows, held_out, study, seed)
     causes = len(outcomes.causes)
@@ -200,15 +206,24 @@ def fit(
             "the cohort, lengthen the follow-up, or choose a more frequent outcome"
         )
     model: TimeToEvent | Risk
-    selected = part.select(columns)
+    selected, plan = part.select(columns), study.model
+    directions = plan.directions(columns)
     if own.entry_days is None:
-        model = Risk(seed=seed, time_budget_s=study.time_budget_s).fit(selected, own.y)
+        fair = None if plan.fairness is None else plan.fairness.settings
+        model = Risk(
+            seed, time_budget_s=plan.time_budget_s, monotone=directions, fairness=fair
+        ).fit(selected, own.y, audited=None if fair is None else own.audited)
     else:
         entry = own.entry_days if own.entry_days.any() else None
-        model = TimeToEvent(seed=seed, time_budget_s=study.time_budget_s)
+        model = TimeToEvent(seed, time_budget_s=plan.time_budget_s, monotone=directions)
         model.fit(selected, own.y, entry=entry)
     names = tuple(str(column) for column in columns)
     return FittedModel(model, names, hierarchy=study.features.hierarchy)
+
+
+def unconstrained(study: Study) -> Study:
+    """Return the study with a model that neither directions nor fairness bend."""
+    return replace(study, model=ModelPlan(study.model.time_budget_s))
 
 
 def reference_columns(matrix: FeatureMatrix, study: Study) -> dict[str, list[Column]]:
@@ -247,6 +262,7 @@ def reference_incidence(
     """
     found = {}
     causes = len(outcomes.causes)
+    study = unconstrained(study)
     for code, columns in reference_columns(matrix, study).items():
         own = matrix.select(columns)
         incidence = np.full((len(fitted.fold), causes, len(fitted.times)), np.nan)

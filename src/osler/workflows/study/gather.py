@@ -178,6 +178,8 @@ def without_race(matrix: FeatureMatrix, hierarchy: Hierarchy | None = None) -> F
 def groups_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:
     """Return each row's level of every group variable that the study names, and its site."""
     names = {name for group in study.evaluation.groups for name in group}
+    if study.model.fairness is not None:
+        names.add(study.model.fairness.groups)
     columns = [_levels(events, rows, definition_of(name, study)) for name in sorted(names)]
     if study.split.site is not None:
         site = GroupDefinition("site", (f"{study.split.site}//*",))

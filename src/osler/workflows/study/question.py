@@ -22,6 +22,7 @@ from osler.workflows.derived import DERIVABLE
 from osler.workflows.study.alert_plan import AlertPlan, read_alerts
 from osler.workflows.study.card_keys import Told, read_card
 from osler.workflows.study.document import kind_of, load_yaml, read_text
+from osler.workflows.study.model_plan import ModelPlan, read_model
 from osler.workflows.study.trial.plan import TrialPlan, read_trial
 
 OLDEST_YEARS = 150
@@ -164,7 +165,7 @@ class Study:
     outcome: Mapping[str, Any]
     features: FeaturePlan
     split: SplitPlan
-    time_budget_s: float | None
+    model: ModelPlan
     evaluation: EvaluationPlan
     definitions: Mapping[str, GroupDefinition]
     people: str
@@ -222,7 +223,7 @@ class Study:
             outcome=outcome,
             features=_features(top.section("features")),
             split=_split(top.section("split")),
-            time_budget_s=_model(top.section("model")),
+            model=read_model(top.section("model"), outcome),
             evaluation=_evaluation(
                 top.section("evaluate"), task=task, outcome=outcome, index=index
             ),
@@ -417,12 +418,6 @@ def _split(section: Section) -> SplitPlan:
         site = None
     section.finish()
     return SplitPlan(folds=folds, temporal_holdout=holdout, site=site)
-
-
-def _model(section: Section) -> float | None:
-    budget = section.number("time_budget_s", default=0.0, low=0.0, high=1e6)
-    section.finish()
-    return budget or None
 
 
 def _evaluation(

@@ -21,6 +21,7 @@ from osler.workflows.study.fitting import (
 from osler.workflows.study.gather import Material
 from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.judging import SELECTED, Judge, judge_of, observed_incidence, unformed
+from osler.workflows.study.mitigation import trade
 from osler.workflows.study.question import Study
 from osler.workflows.study.shapes import shapes_section
 from osler.workflows.study.table_one import table_one
@@ -76,6 +77,7 @@ def assemble(
         "groups": groups,
         "group_note": group_note,
         "fairness": judge.fairness(fitted.incidence, material),
+        "fairness_in_training": trade(study, material, outcomes, fitted, judge, seed),
         "sites": site_section(study, material, outcomes, fitted, judge, seed),
         "calibration": judge.calibration(fitted.incidence),
         "net_benefit": judge.net_benefit(fitted.incidence),

@@ -26,6 +26,7 @@ from osler.workflows.study.domain import DOMAIN, RULE, domain_of, save_domain
 from osler.workflows.study.fitting import CrossFitted, Outcomes, cross_fit, reference_columns
 from osler.workflows.study.gather import Material, gather, with_hierarchy
 from osler.workflows.study.horizons import Horizon, horizons_of
+from osler.workflows.study.mitigation import with_groups
 from osler.workflows.study.question import Study
 from osler.workflows.study.results import assemble
 from osler.workflows.study.saved import (
@@ -92,7 +93,7 @@ def run_study(
         material = gather(vault, act, study, opening, engine=engine)
         descriptions = described(vault)
     horizons = horizons_of(study, material.cohort)
-    outcomes = outcomes_of(material.cohort, study)
+    outcomes = with_groups(outcomes_of(material.cohort, study), material, study)
     reference_columns(material.matrix, study)
     days = np.asarray([one.days for one in horizons])
     times = grid_of(outcomes, days)
