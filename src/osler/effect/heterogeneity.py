@@ -77,13 +77,13 @@ def heterogeneity(problem: Problem, nuisance: Nuisance, seed: int = 0) -> Hetero
 
     For every arm two tests: the calibration test (best linear predictor of the effect) and the
     rank-weighted average effect (RATE) with logarithmic weights, both of predictions by the mean
-    of a penalised linear and a boosted R-learner that did not see the row.
+    of a penalised linear and a boosted R-learner that learned from earlier folds alone.
 
     References
     ----------
     Chernozhukov, Demirer, Duflo & Fernández-Val 2018, NBER 24678, doi:10.3386/w24678 (best
     linear predictor); Yadlowsky, Fleming, Shah, Brunskill & Wager 2025, JASA 120:38-51,
-    doi:10.1080/01621459.2024.2393466 (RATE, AUTOC).
+    doi:10.1080/01621459.2024.2393466 (RATE, AUTOC); Wager 2024, arXiv:2405.05534 (earlier folds).
     """
     columns = SurfaceColumns.fit(problem.frame, problem.named)
     everything = columns.design(problem.frame)
@@ -99,68 +99,98 @@ def _one_arm(
 ) -> Heterogeneity:
     contrast = Contrast.of(problem, nuisance, arm)
     x = design[contrast.rows]
-    linear = LinearPattern(x, contrast.treatment, contrast.masks())
-    predicted = linear.held_out(contrast.outcome[:, None])[:, 0]
-    predicted = (predicted + boosted_pattern(x, contrast, seed)) / 2
-    predicted = _centred(predicted[:, None], contrast)[:, 0]
+    linear = LinearPattern(x, contrast)
+    predicted = (
+        linear.ahead(contrast.outcome[:, None])[:, 0] + boosted_pattern(x, contrast, seed)
+    ) / 2
     sign = 1.0 if problem.better == HIGHER else -1.0
-    slope, slope_error = calibration_slope(contrast, contrast.outcome[:, None], predicted[:, None])
-    area, area_error = targeting_area(contrast, sign * predicted, sign)
-    p = [_one_sided(float(slope[0]), float(slope_error[0])), _one_sided(area, area_error)]
+    slope = calibration(contrast, contrast.outcome[:, None], predicted[:, None])
+    area = targeting(contrast, sign * predicted, sign)
+    p = [float(norm.sf(slope.statistic[0])), float(norm.sf(area.statistic[0]))]
     together = min(1.0, 2 * arms * min(p))
     n = len(contrast.rows)
     return Heterogeneity(
         together < LEVEL, together,
-        _estimate(float(slope[0]), float(slope_error[0]), n, "slope of effects on predictions"),
-        _estimate(area, area_error, n, "area under the targeting curve (AUTOC)"),
+        _estimate(slope, n, "slope of effects on predictions"),
+        _estimate(area, n, "area under the targeting curve (AUTOC)"),
         p[0], p[1], detectable(contrast, x, linear, arms, seed), problem.labels[arm],
-        float(predicted.std()), n,
+        float(predicted[contrast.fold != contrast.fold.min()].std()), n,
     )  # fmt: skip
 
 
-def _estimate(value: float, error: float, n: int, what: str) -> Estimate:
-    half = float(ndtri(0.975)) * error
-    text = f"{what}, on rows that the predictions did not see"
+@dataclass(frozen=True)
+class Tested:
+    """Estimates of the folds that were predicted, and the statistic of all of them.
+
+    Parameters
+    ----------
+    value, error : shape (k,)
+        Mean over folds, weighted by how precise they are, and its standard error.
+    statistic : shape (k,)
+        Sum of the folds' own statistics, standard normal where there is nothing to be found.
+    """
+
+    value: Floats
+    error: Floats
+    statistic: Floats
+
+
+def _together(values: list[Floats], errors: list[Floats]) -> Tested:
+    """Join folds; a fold whose predictions do not differ says nothing and counts for none."""
+    value, error = np.array(values), np.array(errors)
+    sound = np.isfinite(error) & (error > 0)
+    precision = np.where(sound, 1.0 / np.where(sound, error, 1.0) ** 2, 0.0)
+    total = precision.sum(axis=0)
+    known = total > 0
+    mean = (precision * np.where(sound, value, 0.0)).sum(axis=0) / np.where(known, total, 1.0)
+    each = np.where(sound, value / np.where(sound, error, 1.0), 0.0)
+    count = np.maximum(sound.sum(axis=0), 1)
+    spread = np.where(known, 1.0 / np.sqrt(np.where(known, total, 1.0)), np.nan)
+    statistic = np.where(known, each.sum(axis=0) / np.sqrt(count), -np.inf)
+    return Tested(mean, spread, statistic)
+
+
+def _estimate(tested: Tested, n: int, what: str) -> Estimate:
+    value, half = float(tested.value[0]), float(ndtri(0.975) * tested.error[0])
+    text = f"{what}, on rows that came after those the predictions were learned from"
     return Estimate(value, value - half, value + half, 0.95, n, text)
 
 
-def _one_sided(value: float, error: float) -> float:
-    return float(norm.sf(value / error)) if np.isfinite(error) and error > 0 else 1.0
-
-
-def _centred(predicted: Floats, contrast: Contrast) -> Floats:
-    """Return predictions minus their mean in the fold: only differences between people count."""
-    answer = predicted.copy()
-    for held in contrast.masks():
-        weight = contrast.treatment[held] ** 2
-        answer[held] -= weight @ predicted[held] / max(float(weight.sum()), 1e-12)
-    return answer
-
-
-def calibration_slope(
-    contrast: Contrast, outcome: Floats, predicted: Floats
-) -> tuple[Floats, Floats]:
-    """Return slopes of residual outcomes on residual treatment times prediction, with errors.
-
-    The average effect is taken out; errors are robust and summed within subjects.
+def calibration(contrast: Contrast, outcome: Floats, predicted: Floats) -> Tested:
+    """Test the slope of residual outcomes on residual treatment times prediction, fold by fold.
 
     Parameters
     ----------
     outcome, predicted : shape (n, k)
         Columns belong together.
     """
-    u = contrast.treatment[:, None]
+    found = [
+        calibration_slope(
+            contrast.treatment[rows], outcome[rows], predicted[rows], contrast.cluster[rows]
+        )
+        for _, rows in contrast.steps()
+    ]
+    return _together([value for value, _ in found], [error for _, error in found])
+
+
+def calibration_slope(
+    treatment: Floats, outcome: Floats, predicted: Floats, cluster: Ints
+) -> tuple[Floats, Floats]:
+    """Return slopes and their errors, robust and summed within subjects, each of shape (k,).
+
+    The average effect is taken out first.
+    """
+    u = treatment[:, None]
     square = max(float((u**2).sum()), 1e-12)
-    regressor = u * predicted
-    regressor = regressor - u * ((u * regressor).sum(axis=0) / square)
+    regressor = u * (predicted - (u**2 * predicted).sum(axis=0) / square)
     left = outcome - u * ((u * outcome).sum(axis=0) / square)
     size = (regressor**2).sum(axis=0)
-    sound = size > 1e-20 * max(len(outcome), 1)
+    sound = size > 1e-16 * max(float((left**2).sum()) / max(left.shape[1], 1), 1e-300)
     safe = np.where(sound, size, 1.0)
     slope = np.where(sound, (regressor * left).sum(axis=0) / safe, 0.0)
     residual = left - regressor * slope
     leverage = regressor**2 / safe + u**2 / square
-    moment = _summed(regressor * residual / np.maximum(1 - leverage, 0.1), contrast.cluster)
+    moment = _summed(regressor * residual / np.maximum(1 - leverage, 0.1), cluster)
     error = np.sqrt((moment**2).sum(axis=0)) / safe
     return slope, np.where(sound, error, np.nan)
 
@@ -175,23 +205,30 @@ def _summed(values: Floats, cluster: Ints) -> Floats:
     return answer
 
 
-def targeting_area(contrast: Contrast, priority: Floats, sign: float) -> tuple[float, float]:
-    """Return the area under the targeting curve and its error; ranks are those within a fold.
+def targeting(contrast: Contrast, priority: Floats, sign: float) -> Tested:
+    """Test the area under the targeting curve, fold by fold; ranks are those within a fold."""
+    found = [
+        targeting_area(sign * contrast.score[rows], priority[rows], contrast.cluster[rows])
+        for _, rows in contrast.steps()
+    ]
+    values, errors = [np.array([value]) for value, _ in found], [np.array([e]) for _, e in found]
+    return _together(values, errors)
+
+
+def targeting_area(score: Floats, priority: Floats, cluster: Ints) -> tuple[float, float]:
+    """Return the area under the targeting curve and its error.
 
     The mean of the first j by priority minus the mean of all, averaged over j, is a sum of
     scores with weights ``Σ_{j ≥ rank} 1/j − 1``.
     """
-    weight = np.zeros(len(priority))
-    for held in contrast.masks():
-        count = int(held.sum())
-        harmonic = np.cumsum(1.0 / np.arange(count, 0, -1))[::-1] - 1.0
-        weight[held] = _over_ties(priority[held], harmonic)
-    score = sign * contrast.score
-    value = weight * (score - score.mean())
-    total = _summed((value - value.mean())[:, None], contrast.cluster)[:, 0]
-    if not weight.any():
+    count = len(score)
+    harmonic = np.cumsum(1.0 / np.arange(count, 0, -1))[::-1] - 1.0
+    weight = _over_ties(priority, harmonic)
+    if np.abs(weight).max(initial=0.0) < 1e-9:
         return 0.0, float("nan")
-    return float(value.mean()), float(np.sqrt((total**2).sum()) / len(score))
+    value = weight * (score - score.mean())
+    total = _summed((value - value.mean())[:, None], cluster)[:, 0]
+    return float(value.mean()), float(np.sqrt((total**2).sum()) / count)
 
 
 def _over_ties(priority: Floats, weight: Floats) -> Floats:
@@ -221,7 +258,7 @@ def detectable(
         shrink = float(np.sqrt(ROWS_FOR_POWER / n))
         contrast = _some(contrast, rows)
         design = design[rows]
-        linear = LinearPattern(design, contrast.treatment, contrast.masks())
+        linear = LinearPattern(design, contrast)
     if not design.shape[1]:
         return None
     planted = _patterns(design, rng)
@@ -234,9 +271,8 @@ def detectable(
     low: tuple[float, float] = (0.0, 0.0)
     for size in SIZES:
         outcome = noise + size * unit * u * planted
-        predicted = _centred(linear.held_out(outcome), contrast)
-        slope, error = calibration_slope(contrast, outcome, predicted)
-        power = float(np.mean(np.nan_to_num(slope / error, nan=0.0) > least))
+        tested = calibration(contrast, outcome, linear.ahead(outcome))
+        power = float(np.mean(tested.statistic > least))
         if power >= POWER:
             share = (POWER - low[1]) / max(power - low[1], 1e-12)
             return float((low[0] + share * (size - low[0])) * unit * shrink)

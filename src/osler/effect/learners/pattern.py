@@ -14,7 +14,7 @@ from osler.learn.boosting import TreeData, TreeSettings, boost
 from osler.learn.losses import Bools, Floats, Ints
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
-TREES, FEWEST_FOR_TREES = 60, 400
+TREES, FEWEST_FOR_TREES = 60, 300
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,19 @@ class Contrast:
             rows,
         )
 
-    def masks(self) -> list[Bools]:
-        """Return the rows of every fold."""
-        return [self.fold == one for one in np.unique(self.fold)]
+    def steps(self) -> list[tuple[Bools, Bools]]:
+        """Return for every fold but the first the rows before it and its own.
+
+        Predictions from earlier folds alone make statistics of the folds uncorrelated. Were every
+        fold predicted from all others, each pair of rows would count twice and chance would seem
+        half as likely as it is.
+
+        References
+        ----------
+        Wager 2024, Sequential validation of treatment heterogeneity, arXiv:2405.05534.
+        """
+        folds = np.unique(self.fold)
+        return [(self.fold < one, self.fold == one) for one in folds[1:]]
 
 
 class LinearPattern:
@@ -75,9 +85,9 @@ class LinearPattern:
     Technometrics 21:215-223 (generalised cross-validation chooses the penalty).
     """
 
-    def __init__(self, design: Floats, treatment: Floats, folds: list[Bools]) -> None:
-        self._design, self._treatment, self._folds = design, treatment, folds
-        self._parts = [self._part(~held) for held in folds]
+    def __init__(self, design: Floats, contrast: Contrast) -> None:
+        self._design, self._treatment, self._steps = design, contrast.treatment, contrast.steps()
+        self._parts = [self._part(before) for before, _ in self._steps]
 
     def _part(self, rows: Bools) -> tuple[Floats, Floats, Floats, Floats]:
         u = self._treatment[rows]
@@ -86,8 +96,10 @@ class LinearPattern:
         values, vectors = eigh(columns.T @ columns)
         return columns, np.maximum(values, 0.0), vectors, u
 
-    def held_out(self, outcome: Floats) -> Floats:
-        """Return how much each row's effect differs from the average, by the other folds.
+    def ahead(self, outcome: Floats) -> Floats:
+        """Return how much each row's effect differs from the average, by earlier folds.
+
+        Rows of the first fold have 0.
 
         Parameters
         ----------
@@ -95,12 +107,13 @@ class LinearPattern:
             Residual outcomes.
         """
         answer = np.zeros(outcome.shape)
-        for held, (columns, values, vectors, u) in zip(self._folds, self._parts, strict=True):
-            y = outcome[~held]
+        for (before, rows), part in zip(self._steps, self._parts, strict=True):
+            columns, values, vectors, u = part
+            y = outcome[before]
             y = y - np.outer(u, (u @ y) / max(float(u @ u), 1e-12))
             along = vectors.T @ (columns.T @ y)
             weights = _by_gcv(along, values, (y**2).sum(axis=0), len(y))
-            answer[held] = self._design[held] @ (vectors @ weights)
+            answer[rows] = self._design[rows] @ (vectors @ weights)
         return answer
 
 
@@ -144,16 +157,19 @@ class _EffectLoss:
 
 
 def boosted_pattern(design: Floats, contrast: Contrast, seed: int) -> Floats:
-    """Return effects by boosted trees that did not see the row, shape (n,); zero on few rows."""
+    """Return effects by boosted trees of earlier folds, shape (n,); zero on few rows."""
     answer = np.zeros(len(contrast.outcome))
-    if len(answer) < FEWEST_FOR_TREES or not design.shape[1]:
+    if not design.shape[1]:
         return answer
-    settings = TreeSettings(0.05, 6, 3, max(20, len(answer) // 50), 0.5, l2=5.0)
     scale = max(float(contrast.outcome.std()), 1e-12)
-    for held in contrast.masks():
-        y, u = contrast.outcome[~held] / scale, contrast.treatment[~held]
+    for before, rows in contrast.steps():
+        count = int(before.sum())
+        if count < FEWEST_FOR_TREES:
+            continue
+        settings = TreeSettings(0.05, 6, 3, max(20, count // 50), 0.5, l2=5.0)
+        y, u = contrast.outcome[before] / scale, contrast.treatment[before]
         level = float(u @ y) / max(float(u @ u), 1e-12)
         loss = _EffectLoss(y - level * u, u)
-        trees = boost(TreeData(design[~held]), loss, settings, TREES, seed)
-        answer[held] = trees.predict(design[held]) * scale
+        trees = boost(TreeData(design[before]), loss, settings, TREES, seed)
+        answer[rows] = trees.predict(design[rows]) * scale
     return answer

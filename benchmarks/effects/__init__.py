@@ -1,0 +1,1 @@
+"""Individual effects beside peers."""
