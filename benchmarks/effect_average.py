@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +32,9 @@ SEEDS = int(os.environ.get("OSLER_BENCH_SEEDS", "1000"))
 WORKERS = int(os.environ.get("OSLER_BENCH_WORKERS", "2"))
 TRUTH_ROWS = 2_000_000
 HORIZON = 5.0
+PEER_PACKAGES = ("doubleml==0.11.4",)
+PEER_SEEDS = min(SEEDS, 200)
+PEER_DESIGNS = (1, 3, 5, 7)
 PUBLISHED_HAZARD_RATIOS = {"1": 0.50, "2": 0.53, "3": 0.59}  # Hammer et al. 1996, NEJM 335:1081
 
 Draw = tuple[np.ndarray, np.ndarray, Any, np.ndarray]
@@ -49,10 +54,12 @@ class Design:
 
 
 def expit(x: np.ndarray) -> np.ndarray:
+    """Return the logistic function."""
     return 1.0 / (1.0 + np.exp(-x))
 
 
 def people(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return four numbers, two of them correlated, and two truths."""
     x = rng.normal(size=(n, 6))
     x[:, 4:] = x[:, 4:] > 0
     x[:, 1] = 0.4 * x[:, 0] + math.sqrt(1 - 0.16) * x[:, 1]
@@ -60,6 +67,8 @@ def people(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def continuous(strength: float, curved: bool = False, lot: bool = False) -> Callable[..., Draw]:
+    """Return a design with a number as outcome; the effect and the noise differ by person."""
+
     def draw(rng: np.random.Generator, n: int) -> Draw:
         x = people(rng, n)
         drive = np.zeros(n) if lot else strength * (0.7 * x[:, 0] + 0.4 * x[:, 1] - 0.3 * x[:, 4])
@@ -74,6 +83,8 @@ def continuous(strength: float, curved: bool = False, lot: bool = False) -> Call
 
 
 def binary(strength: float, level: float) -> Callable[..., Draw]:
+    """Return a design with an event as outcome; `level` is the log odds of the average person."""
+
     def draw(rng: np.random.Generator, n: int) -> Draw:
         x = people(rng, n)
         drive = strength * (0.7 * x[:, 0] + 0.4 * x[:, 1] - 0.3 * x[:, 4])
@@ -175,9 +186,12 @@ def wilson(hits: int, n: int) -> str:
 
 
 def summary(number: int, results: list[list[float] | None]) -> list[dict[str, Any]]:
+    """Return coverage, bias and width of one design, for everyone and for the group."""
     found = np.array([one for one in results if one is not None])
     design, rows = DESIGNS[number], []
     for what, at, truth in zip(("everyone", "a group"), (0, 3), truths(number), strict=True):
+        if at >= found.shape[1]:
+            continue
         value, low, high = found[:, at], found[:, at + 1], found[:, at + 2]
         hits = int(np.sum((low <= truth) & (truth <= high)))
         bias, error = value.mean() - truth, value.std(ddof=1) / math.sqrt(len(value))
@@ -263,9 +277,48 @@ def nhefs(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def beside_doubleml(seeds: int = PEER_SEEDS) -> list[dict[str, Any]]:
+    """Run DoubleML's interactive regression model on the first seeds of four designs."""
+    work = Path(__file__).parent / "work" / "effect_averages"
+    work.mkdir(parents=True, exist_ok=True)
+    for number in PEER_DESIGNS:
+        place = work / f"design-{number}-{seeds}.npz"
+        if not place.exists():
+            tables = [drawn(DESIGNS[number], seed) for seed in range(seeds)]
+            x, a, y = (np.stack([one[part] for one in tables]) for part in range(3))
+            np.savez(place, x=x, a=a, y=y, binary=DESIGNS[number].kind == "binary")
+    script = Path(__file__).parent / "effects" / "peer_averages.py"
+    subprocess.run(
+        [str(peers_python()), str(script), str(work)],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    rows = []
+    for number in PEER_DESIGNS:
+        ours = [once((number, seed)) for seed in range(seeds)]
+        theirs = np.load(work / f"design-{number}-{seeds}.peers.npz")["answers"].tolist()
+        for name, found in (("osler", ours), ("DoubleML", theirs)):
+            first = summary(number, found)[0]
+            rows.append({**first, "design": f"{first['design']}: {name}"})
+    return rows
+
+
+def peers_python() -> Path:
+    """Return the interpreter of the peer's environment, made on first use."""
+    given = os.environ.get("OSLER_AVERAGE_PEERS_PYTHON")
+    if given:
+        return Path(given)
+    home = Path(__file__).parent / "work" / "average_peers"
+    python = home / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *PEER_PACKAGES], check=True)
+    return python
+
+
 def run() -> list[dict[str, Any]]:
     """Return the rows of the table."""
-    rows = simulated()
+    rows = simulated() + beside_doubleml()
     data = os.environ.get("OSLER_DATA")
     if data is None:
         print("OSLER_DATA is not set: ACTG175 and NHEFS are left out")
