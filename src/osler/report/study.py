@@ -31,6 +31,7 @@ from osler.report.numbers import (
     whole,
 )
 from osler.report.page import flat, render
+from osler.report.shapes import faithful, shapes
 from osler.report.transport import transport
 from osler.report.treatment import treatment
 
@@ -82,6 +83,8 @@ def _content(results: Json) -> dict[str, Any]:
         "in_training": in_training(results),
         "sites": metrics.forest(_sites(results.get("sites")), overall),
         "importance": _importance(results.get("importance")),
+        "shapes": shapes(results),
+        "faithful": faithful(results),
         "leakage": [_check(entry) for entry in dicts(results.get("leakage"))],
         "transport": transport(results),
         "treatment": treatment(results),

@@ -98,25 +98,28 @@ class _Explained:
         effects = self.effects[:, columns].sum(axis=1)
         added = self.added[:, columns].sum(axis=1)
         first = self.part.columns[columns[0]]
-        if variable.levels:
-            kind, column = "level", variable.code
-            shape = shape_of_levels(self._levels(variable), effects, alone, added)
+        numeric = not variable.levels
+        if numeric and first.aggregation != "any":
+            values = self.cells.to_series(columns[0]).cast(pl.Float64).fill_null(np.nan)
+            shape = shape_of_numbers(values.to_numpy(), effects, alone, added)
         else:
-            kind, column = "number", str(first)
-            cells = self.cells.to_series(columns[0]).cast(pl.Float64)
-            shape = shape_of_numbers(cells.fill_null(np.nan).to_numpy(), effects, alone, added)
+            shape = shape_of_levels(self._levels(variable, columns), effects, alone, added)
         return {
             "what": variable.name,
             "code": variable.code,
-            "column": column,
-            "aggregation": "" if variable.levels else first.aggregation,
-            "window": "" if variable.levels else first.window,
+            "column": str(first) if numeric else variable.code,
+            "aggregation": first.aggregation if numeric else "",
+            "window": first.window if numeric else "",
             "unit": variable.unit,
-            "kind": kind,
+            "kind": "number" if numeric and first.aggregation != "any" else "level",
             **shape.to_json(),
         }
 
-    def _levels(self, variable: Variable) -> list[str | None]:
+    def _levels(self, variable: Variable, columns: list[int]) -> list[str | None]:
+        """Return each person's level; of a code without levels, whether it was recorded."""
+        if not variable.levels:
+            recorded = self.cells.to_series(columns[0]).cast(pl.Float64).fill_null(0.0).to_list()
+            return ["recorded" if one else "not recorded" for one in recorded]
         held: list[str | None] = [None] * len(self.part)
         for position, level in variable.levels.items():
             if self.part.columns[position].aggregation in TELLS_A_LEVEL:
