@@ -24,6 +24,7 @@ PIECES = 4
 STARTS = 6
 ROUNDING = 1e-10
 WORKERS = 2
+FEWEST_FOR_THREADS = 1000
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Table:
     def columns(self) -> int:
         """Number of columns."""
         return len(self.codes)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.codes.shape[1])
 
     @property
     def tolerance(self) -> float:
@@ -217,7 +223,7 @@ class Search:
                 found.append(((k, j), _cells(cuts[k], cuts[j], back.left, back.right)))
             return found
 
-        return {key: cell for found in _each(bound, pairs) for key, cell in found}
+        return {key: cell for found in _each(bound, pairs, self.table.rows) for key, cell in found}
 
     def _prune(
         self, cells: dict[tuple[int, int], Cells]
@@ -267,7 +273,7 @@ class Search:
                 np.where(np.isneginf(cell.right[at]), -np.inf, right),
             )
 
-        return dict(_each(finer, list(cells.items())))
+        return dict(_each(finer, list(cells.items()), self.table.rows))
 
     def _split(self, column: int, spans: Ints) -> tuple[Cut, Ints]:
         """Cut each range finer; return the cut of all codes and each piece's old range, or −1."""
@@ -325,6 +331,9 @@ def _even_cut(table: Table, column: int, ranges: int) -> Cut:
     return Cut(np.unique(np.concatenate([[0], inside, [table.sizes[column]]])))
 
 
-def _each(act: Callable[[Any], Any], items: list[Any]) -> Iterator[Any]:
+def _each(act: Callable[[Any], Any], items: list[Any], rows: int) -> Iterator[Any]:
+    if rows < FEWEST_FOR_THREADS:
+        yield from map(act, items)
+        return
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(act, items)
