@@ -389,7 +389,9 @@ def compare_alerts(
 
 def _measured(sums: _Sums, draws: Resamples) -> dict[str, Measured]:
     return {
-        "alerts_per_100_days": _ratio(sums, draws, "shown", "days", "", PER_DAYS),
+        "alerts_per_100_days": _ratio(
+            sums, draws, "shown", "days", "shown alerts for 100 patient-days", PER_DAYS
+        ),
         "precision": _ratio(sums, draws, "true", "judged", "share of alerts that are true"),
         "sensitivity": _ratio(sums, draws, "warned", "events", "share of events warned of"),
         "first_lead_hours": _median_lead(sums, draws),
@@ -402,7 +404,9 @@ def _told(
     told = {key: one.estimate(level) for key, one in values.items()}
     if values is not reference:
         for key in ("precision", "sensitivity"):
-            told[f"{key}_difference"] = reference[key].minus(values[key]).estimate(level)
+            difference = reference[key].minus(values[key])
+            meaning = f"{key} of the first of those compared, minus that of this one"
+            told[f"{key}_difference"] = replace(difference, meaning=meaning).estimate(level)
     return told
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from osler.report import charts, metrics
+from osler.report.alerts import alerts
 from osler.report.cells import bar_cell
 from osler.report.fairness import fairness, in_training
 from osler.report.flow import flow
@@ -77,6 +78,7 @@ def _content(results: Json) -> dict[str, Any]:
         "comparisons": metrics.comparisons(results.get("comparisons")),
         "calibration": _calibration(results),
         "net_benefit": _net_benefit(results),
+        "alerts": alerts(results),
         "groups": metrics.forest(results.get("groups"), overall),
         "group_note": maybe(results.get("group_note")),
         "fairness": fairness(results),

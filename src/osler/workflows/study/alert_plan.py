@@ -242,13 +242,13 @@ def policy_words(policy: AlertPolicy) -> str:
     Examples
     --------
     >>> policy_words(AlertPolicy(0.2, refractory_hours=12, consecutive=2))
-    '2 predictions in a row, then silent for 12 hours'
+    '2 in a row over the threshold, then silent for 12 hours'
     >>> policy_words(AlertPolicy(0.2))
-    'every prediction'
+    'each over the threshold'
     """
-    row = "every prediction"
+    row = "each over the threshold"
     if policy.consecutive > 1:
-        row = f"{policy.consecutive} predictions in a row"
+        row = f"{policy.consecutive} in a row over the threshold"
     parts = [row]
     if policy.refractory_hours:
         parts.append(f"then silent for {hours_words(policy.refractory_hours)}")
