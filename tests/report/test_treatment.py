@@ -53,7 +53,7 @@ def test_an_effect_that_may_be_none_is_called_so() -> None:
     unsure = {**TOLD["effects"][0], "effect": {"value": -0.05, "low": -0.1, "high": 0.01}}
     section = treatment({"treatment": {**TOLD, "effects": [unsure]}})
     assert section is not None
-    assert "holds no effect" in section["sentences"][0]
+    assert "also includes no difference" in section["sentences"][0]
     assert "one in" not in section["sentences"][0]
 
 

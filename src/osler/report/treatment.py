@@ -141,7 +141,7 @@ class Unit:
             )
         more = "more" if value > 0 else "fewer"
         need = f" That is one in {100 / abs(value):.0f}." if abs(value) >= 1 else ""
-        unsure = " The interval holds no effect." if low <= 0 <= high else need
+        unsure = " The interval also includes no difference." if low <= 0 <= high else need
         who = f"{self.people} {whose}" if whose else self.people
         return (
             f"Of 100 {who}, {decimal(abs(value), 1)} {more} would have the outcome "
