@@ -271,9 +271,9 @@ def _fit(
         weight = 1.0 / variance
         total = sums(basis, design, arm, y, weight)
         scales = refine(basis, total, scales.noise)
-    return _Fit(
-        total, scales, seen.level, inflation(squared, seen.variance, scales.noise * variance)
-    )
+    some = seen.judged
+    wider = inflation(squared[some], seen.variance, scales.noise * variance[some])
+    return _Fit(total, scales, seen.level, wider)
 
 
 def _recentred(problem: Problem, nuisance: Nuisance, residual: Floats) -> tuple[Floats, Floats]:
