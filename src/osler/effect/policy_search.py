@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from osler.learn.losses import Bools, Floats, Ints
 FIRST_RANGES = 128
 MOST_STORED = 60_000_000  # bounds kept after the first level, four bytes each
 PIECES = 4
-STARTS = 6
+STARTS = 5
+MOST_TRIES = 12  # improvements begun in ranges of several thresholds
 ROUNDING = 1e-10
 WORKERS = 2
 FEWEST_FOR_THREADS = 1000
@@ -167,6 +168,10 @@ class Cells:
     right: Any
 
 
+AllCells: TypeAlias = dict[tuple[int, int], Cells]  # by root and inner column
+Root: TypeAlias = tuple[int, int, int]  # column, first code, one past the last
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The best tree found, and a bound that no tree exceeds."""
@@ -194,23 +199,36 @@ class Search:
         most = int(np.sqrt(MOST_STORED / (2 * table.columns**2)))
         self.ranges = max(4, min(ranges or FIRST_RANGES, most))
         self.best = improve(table, 0, int(table.sizes[0]) - 1)
+        self.tries = 0
 
     def run(self) -> Outcome:
-        """Search until nothing is left, or the time is over."""
-        cells = self._first()
-        while True:
-            bound, cells = self._prune(cells)
-            if not cells or self.clock.past(1.0):
-                limit = max(bound, self.best.value) if cells else self.best.value
-                return Outcome(self.best, limit, not cells)
-            cells = self._refine(cells)
+        """Search until nothing is left, or the time is over.
 
-    def _try(self, column: int, code: int) -> None:
-        found = improve(self.table, column, code)
+        Root columns are finished one after another, the most promising first: the best tree is
+        found early, and memory holds one column's finer cells.
+        """
+        bound, cells = self._prune(self._first(), STARTS)
+        waiting = sorted(_by_root(cells), key=lambda group: -_bound(group))
+        for at, group in enumerate(waiting):
+            bound = _bound(group)
+            while group and bound > self._to_beat():
+                if self.clock.past(1.0):
+                    rest = [_bound(other) for other in waiting[at + 1 :]]
+                    return Outcome(self.best, max([bound, self.best.value, *rest]), False)
+                bound, group = self._prune(self._refine(group), 1)
+        return Outcome(self.best, self.best.value, True)
+
+    def _try(self, column: int, start: int, stop: int) -> None:
+        """Improve the tree whose root asks in the middle of a range, unless that was done."""
+        known = column == self.best.column and start <= self.best.code < stop
+        if (known or self.tries >= MOST_TRIES) and stop - start > 1:
+            return
+        self.tries += 1
+        found = improve(self.table, column, (start + stop - 1) // 2)
         if found.value > self.best.value:
             self.best = found
 
-    def _first(self) -> dict[tuple[int, int], Cells]:
+    def _first(self) -> AllCells:
         cuts = [_even_cut(self.table, column, self.ranges) for column in range(self.table.columns)]
         place = [cut.place(codes) for cut, codes in zip(cuts, self.table.codes, strict=True)]
         pairs = [(j, k) for j in range(len(cuts)) for k in range(j, len(cuts))]
@@ -225,27 +243,19 @@ class Search:
 
         return {key: cell for found in _each(bound, pairs, self.table.rows) for key, cell in found}
 
-    def _prune(
-        self, cells: dict[tuple[int, int], Cells]
-    ) -> tuple[float, dict[tuple[int, int], Cells]]:
+    def _prune(self, cells: AllCells, starts: int) -> tuple[float, AllCells]:
         """Improve the best tree from the likeliest roots, drop what cannot beat it."""
         left, right = _root_bounds(cells)
-        total = {
-            (column, *span): left[column][span] + right[column][span]
-            for column in left
-            for span in left[column]
-        }
-        likely = sorted(total, key=lambda key: -total[key])[:STARTS]
-        for column, start, stop in likely:
-            known = column == self.best.column and start <= self.best.code < stop
-            if total[column, start, stop] > self._to_beat() and (not known or stop - start == 1):
-                self._try(column, (start + stop - 1) // 2)
+        total = {key: left[key] + right[key] for key in left}
+        for key in sorted(total, key=lambda key: -total[key])[:starts]:
+            if total[key] > self._to_beat():
+                self._try(*key)
         floor = self._to_beat()
         kept = {}
         for (j, k), cell in cells.items():
-            spans = [(int(a), int(b)) for a, b in cell.root]
-            other_right = np.array([right[j][span] for span in spans])
-            other_left = np.array([left[j][span] for span in spans])
+            spans = [(j, int(a), int(b)) for a, b in cell.root]
+            other_right = np.array([right[span] for span in spans])
+            other_left = np.array([left[span] for span in spans])
             slim = _slim(cell, floor - other_right, floor - other_left)
             if slim is not None:
                 kept[j, k] = slim
@@ -254,7 +264,7 @@ class Search:
     def _to_beat(self) -> float:
         return self.best.value + self.table.tolerance
 
-    def _refine(self, cells: dict[tuple[int, int], Cells]) -> dict[tuple[int, int], Cells]:
+    def _refine(self, cells: AllCells) -> AllCells:
         def finer(item: tuple[tuple[int, int], Cells]) -> tuple[tuple[int, int], Cells]:
             (j, k), cell = item
             root, root_parent = self._split(j, cell.root)
@@ -286,17 +296,27 @@ class Search:
         return cut, np.where(inside, old, -1)
 
 
-def _root_bounds(
-    cells: dict[tuple[int, int], Cells],
-) -> tuple[dict[int, dict[tuple[int, int], float]], dict[int, dict[tuple[int, int], float]]]:
+def _root_bounds(cells: AllCells) -> tuple[dict[Root, float], dict[Root, float]]:
     """Return the most of either side over all inner columns, by root column and range."""
-    both: tuple[Any, Any] = ({}, {})
+    both: tuple[dict[Root, float], dict[Root, float]] = ({}, {})
     for (j, _), cell in cells.items():
         for side, bound in zip(both, (cell.left, cell.right), strict=True):
-            known = side.setdefault(j, {})
             for (start, stop), most in zip(cell.root.tolist(), bound.max(axis=1), strict=True):
-                known[start, stop] = max(known.get((start, stop), -np.inf), float(most))
+                key = (j, start, stop)
+                side[key] = max(side.get(key, -np.inf), float(most))
     return both
+
+
+def _by_root(cells: AllCells) -> list[AllCells]:
+    """Return the cells of every root column."""
+    columns = sorted({j for j, _ in cells})
+    return [{key: cell for key, cell in cells.items() if key[0] == j} for j in columns]
+
+
+def _bound(cells: AllCells) -> float:
+    """Return the most that any of these cells can gain."""
+    left, right = _root_bounds(cells)
+    return max((left[key] + right[key] for key in left), default=-np.inf)
 
 
 def _slim(cell: Cells, left_floor: Floats, right_floor: Floats) -> Cells | None:
