@@ -58,14 +58,14 @@ def test_averages_are_unbiased_and_cover(measure: str, cause: int | None) -> Non
     """Over many trials the mean is right and intervals hold the truth as often as they say."""
     truth = risks(measure, cause)
     found = []
-    for seed in range(25):
-        x, a, y, _ = trial(seed, 500)
+    for seed in range(16):
+        x, a, y, _ = trial(seed, 400)
         problem = problem_of(x, a, y, measure=measure, cause=cause)
         nuisance = estimate(problem, seed, "fast")
         found.append(average(doubly_robust(problem, nuisance), problem, 1, nuisance=nuisance))
     gaps = np.array([one.value - truth for one in found])
-    assert abs(gaps.mean()) < 4 * gaps.std() / 5
-    assert sum(one.low <= truth <= one.high for one in found) >= 20
+    assert abs(gaps.mean()) < 4 * gaps.std() / 4
+    assert sum(one.low <= truth <= one.high for one in found) >= 12
 
 
 def test_without_censoring_the_pseudo_outcome_is_the_outcome() -> None:
@@ -81,13 +81,13 @@ def test_without_censoring_the_pseudo_outcome_is_the_outcome() -> None:
 def test_pseudo_outcomes_have_the_mean_that_censoring_hid() -> None:
     """Their mean equals that of the outcomes that would have been seen, which raw ones do not."""
     gaps, raw = [], []
-    for seed in range(20):
+    for seed in range(10):
         x, a, y, (time, cause) = trial(seed, 800, lost=0.25)
         problem = problem_of(x, a, y)
         full = np.mean((time <= HORIZON) & (cause == 1))
         gaps.append(estimate(problem, seed, "fast").pseudo.mean() - full)
         raw.append(np.mean((y["event"] == 1) & (y["time"] <= HORIZON)) - full)
-    assert abs(np.mean(gaps)) < 0.015
+    assert abs(np.mean(gaps)) < 0.02
     assert np.mean(raw) < -0.05
 
 
@@ -135,4 +135,12 @@ def test_no_event_by_the_horizon_is_not_estimable() -> None:
     x, a, y, _ = trial(4, 400)
     y["time"] += 10.0
     with pytest.raises(NotEstimable, match="by the horizon"):
+        estimate(problem_of(x, a, y), 0, "fast")
+
+
+def test_everyone_with_the_event_by_the_horizon_is_not_estimable() -> None:
+    """Where all have had it there is no difference to tell, and no number of zero."""
+    x, a, y, _ = trial(4, 200)
+    y["event"], y["time"] = 1, np.minimum(y["time"], HORIZON)
+    with pytest.raises(NotEstimable, match="everyone has had the event"):
         estimate(problem_of(x, a, y), 0, "fast")

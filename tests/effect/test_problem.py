@@ -119,6 +119,9 @@ def test_time_to_event_needs_a_horizon(horizon: Any) -> None:
         {"treatment": np.linspace(0, 1, N)},
         {"treatment": np.array([[0, 1]] * N)},
         {"reference": "nobody"},
+        {"treatment": {"arm": 1}},
+        {"treatment": None},
+        {"y": np.full(N, 1e300)},
         {"X": np.full((N, 2), np.inf)},
     ],
 )

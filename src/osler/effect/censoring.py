@@ -73,6 +73,10 @@ def followed(problem: Problem) -> None:
         raise NotEstimable(
             "nobody has the event by the horizon: a later horizon or longer follow-up is needed"
         )
+    if problem.measure != RMST and (counted & (y.time <= horizon)).all():
+        raise NotEstimable(
+            "everyone has had the event by the horizon: an earlier horizon would tell people apart"
+        )
     for arm, label in enumerate(problem.labels):
         inside = problem.arm == arm
         lost = inside & (y.event == 0) & (y.time < horizon)

@@ -11,7 +11,7 @@ import polars as pl
 from osler.errors import Fault, InputError, NotEstimable
 from osler.learn.losses import Bools, Floats, Ints
 from osler.learn.outcome import SurvivalOutcome, as_binary, as_survival
-from osler.learn.table import as_frame
+from osler.learn.table import MOST, as_frame
 
 CONTINUOUS, BINARY, TIME_TO_EVENT = "continuous", "binary", "time-to-event"
 KINDS = (CONTINUOUS, BINARY, TIME_TO_EVENT)
@@ -263,8 +263,10 @@ def _plain(values: Any, where: str) -> list[Any]:
         if np.ndim(values) != 1:
             raise InputError(Fault(where, f"shape {np.shape(values)}", "one dimension"))
         listed = values.tolist()
-    else:
+    elif isinstance(values, list | tuple | range):
         listed = list(values)
+    else:
+        raise InputError(Fault(where, f"a {type(values).__name__}", "one value for every row"))
     missing = sum(v is None or v != v for v in listed)
     if missing:
         raise InputError(
@@ -296,12 +298,12 @@ def _outcome(y: Any, kind: str) -> Floats | SurvivalOutcome:
         raise InputError(Fault("y", "values that are no numbers", "numbers")) from error
     if values.ndim != 1:
         raise InputError(Fault("y", f"shape {values.shape}", "one dimension"))
-    strange = int(np.sum(~np.isfinite(values)))
+    strange = int(np.sum(~(np.abs(values) <= MOST)))
     if strange:
         raise InputError(
             Fault(
                 "y",
-                f"{strange} missing or infinite values",
+                f"{strange} missing or infinite values, or beyond {MOST:g}",
                 "finite numbers",
                 "leave such rows out and say so",
             )

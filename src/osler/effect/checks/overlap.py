@@ -12,7 +12,7 @@ from osler.effect.problem import Problem
 from osler.learn.losses import Bools, Floats
 
 MOST_OUTSIDE = 0.2
-FEWEST_EFFECTIVE = 15.0
+FEWEST_EFFECTIVE = 10.0
 MOST_DECIDED = 0.05
 MOST_DECIDED_END = 0.15  # an end is the longest of many, and long by chance more easily
 NEAR_CERTAIN = 0.5
@@ -158,6 +158,11 @@ def _remedy(
         return (
             "the covariates all but decide the treatment: only people whose treatment was "
             "undecided could tell; other eligibility, other data or a randomised trial are needed"
+        )
+    if outside <= MOST_OUTSIDE:
+        return (
+            f"weighed to look like everyone, arm {labels[int(np.argmin(effective))]} comes down to "
+            "too few rows: more of them, or a narrower eligibility, are needed"
         )
     return (
         f"people like many of these were never in arm {scarce}: narrow the eligibility to those "
