@@ -15,7 +15,6 @@ from osler.report.numbers import (
     maybe,
     out_of_100,
     plain,
-    share_of_100,
     texts,
     whole,
 )
@@ -25,6 +24,8 @@ WIDTH, HEIGHT = 520.0, 296.0
 HOURS_A_DAY = 24.0
 # Leads longer than this are drawn in days.
 MOST_HOURS = 96.0
+# Below this a length or a rate is told with one decimal place.
+LEAST_WHOLE = 10
 CHOSEN = {
     "threshold": "the threshold of the study file",
     "burden": "the lowest threshold that alerts no more often than the study file allows",
@@ -71,7 +72,7 @@ def whole_or_one(entry: Any) -> str:
     ('20', '2.0', '–')
     """
     value = finite(as_dict(entry).get("value"))
-    return decimal(value, 1 if value is not None and value < 10 else 0)
+    return decimal(value, 1 if value is not None and value < LEAST_WHOLE else 0)
 
 
 def _policy(told: Json) -> str:
@@ -90,8 +91,8 @@ def _policy(told: Json) -> str:
 def _facts(told: Json, rate: str) -> list[tuple[str, str]]:
     return [
         (rate, "alerts per 100 patient-days"),
-        (out_of_100(_value(told, "precision")), "of 100 alerts right"),
-        (out_of_100(_value(told, "sensitivity")), "of 100 events warned of"),
+        (_whole(_value(told, "precision")), "of 100 alerts right"),
+        (_whole(_value(told, "sensitivity")), "of 100 events warned of"),
         (_hours(told.get("first_lead_hours")), "from the first true alert to the event, median"),
     ]
 
@@ -100,15 +101,15 @@ def _sentences(told: Json, rate: str) -> list[str]:
     found = [
         f"About {rate} alerts per 100 patient-days{_range(told.get('alerts_per_100_days'))}: "
         f"{whole(told.get('shown'))} alerts in {whole(told.get('patient_days'))} patient-days of "
-        f"{whole(told.get('stays'))} stays; {share_of_100(as_dict(told.get('stays_alerted')))} of "
+        f"{whole(told.get('stays'))} stays; {share(as_dict(told.get('stays_alerted')))} of "
         "100 stays had one.",
-        f"{share_of_100(as_dict(told.get('precision')))} of 100 alerts were right; of 100 alerts "
-        f"that fall by chance, {out_of_100(_value(told, 'base_rate'))} would be.",
-        f"{share_of_100(as_dict(told.get('sensitivity')))} of 100 events were warned of, of "
+        f"{share(as_dict(told.get('precision')))} of 100 alerts were right; of 100 alerts "
+        f"that fall by chance, {_whole(_value(told, 'base_rate'))} would be.",
+        f"{share(as_dict(told.get('sensitivity')))} of 100 events were warned of, of "
         f"{whole(told.get('events'))} in all.",
     ]
     found += [
-        f"{share_of_100(one)} of 100 events were warned of at least {plain(one.get('text'))} before."
+        f"{share(one)} of 100 events were warned of at least {plain(one.get('text'))} before."
         for one in dicts(told.get("sensitivity_by_lead"))
         if finite(one.get("value")) is not None
     ]
@@ -125,6 +126,25 @@ def _silent(told: Json) -> str:
     return f"{kept}; only they came before {out_of_100(only)} of 100 events."
 
 
+def share(entry: Json) -> str:
+    """Return a counted share out of 100 with its interval; all and none are 100 and 0.
+
+    Examples
+    --------
+    >>> share({"value": 1.0, "low": 0.96, "high": 1.0}), share({"value": 0.0})
+    ('100 (96 to 100)', '0')
+    """
+    ends = [_whole(entry.get(key)) for key in ("value", "low", "high")]
+    if finite(entry.get("low")) is None or finite(entry.get("high")) is None:
+        return ends[0]
+    return f"{ends[0]} ({ends[1]} to {ends[2]})"
+
+
+def _whole(value: Any) -> str:
+    known = finite(value)
+    return "0" if known == 0 else "100" if known == 1 else out_of_100(value)
+
+
 def _value(told: Json, key: str) -> Any:
     return as_dict(told.get(key)).get("value")
 
@@ -135,7 +155,7 @@ def _hours(entry: Any) -> str:
         return plain(None)
     if value >= MOST_HOURS:
         return f"{value / HOURS_A_DAY:.1f} days"
-    return f"{value:.0f} h" if value >= HOURS_A_DAY / 2 else f"{value:.1f} h"
+    return f"{value:.0f} h" if value >= LEAST_WHOLE else f"{value:.1f} h"
 
 
 def _range(entry: Any, places: int = 1) -> str:
@@ -151,8 +171,8 @@ def _lines(rows: Any) -> list[dict[str, Any]]:
         {
             "name": plain(row.get("name")),
             "threshold": _threshold(row),
-            "precision": share_of_100(as_dict(row.get("precision"))),
-            "sensitivity": share_of_100(as_dict(row.get("sensitivity"))),
+            "precision": share(as_dict(row.get("precision"))),
+            "sensitivity": share(as_dict(row.get("sensitivity"))),
             "lead": _hours(row.get("first_lead_hours")),
             "differences": [_difference(row[key], name) for key, name in DIFFERENCES if key in row],
         }
@@ -206,7 +226,6 @@ def leads(told: Json) -> Markup | None:
             parts.append(line(*ends, stroke=ACCENT, stroke_width=1.6))
         parts.append(tag("circle", cx=across, cy=up, r=4, fill=ACCENT, stroke="#fff"))
     words = "; ".join(
-        f"{share_of_100(one)} at least {maybe(one.get('text')) or 'any time'} before"
-        for _, one in rows
+        f"{share(one)} at least {maybe(one.get('text')) or 'any time'} before" for _, one in rows
     )
     return drawing(WIDTH, HEIGHT, f"Events warned of, out of 100: {words}", *parts)
