@@ -25,7 +25,7 @@ MOST_ROUNDS = 25
 CLOSE = 1e-3  # of what there is to gain over one action for all
 MOST_STARTS = 8
 QUANTILES = (0.5, 0.25, 0.75, 0.1, 0.9)
-WORK = 3e8  # cells of question × pair of actions that may be looked at for one round of all starts
+WORK = 1e8  # cells of question × pair of actions that may be looked at for one round of all starts
 MOST_COMBINATIONS = 400_000
 
 
