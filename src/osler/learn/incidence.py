@@ -197,10 +197,10 @@ def baseline(outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[Floats]) -> H
             weight = np.exp(np.clip(eta[:, cause, now], -ETA_LIMIT, ETA_LIMIT))
             held = period[cause] == now
             jumps[cause, held] = (share * loss.exposure(weight))[held]
-    return _thinned(Hazards(times, jumps, period, events), loss.deaths)
+    return thinned(Hazards(times, jumps, period, events), loss.deaths)
 
 
-def _thinned(hazards: Hazards, deaths: Ints) -> Hazards:
+def thinned(hazards: Hazards, deaths: Ints) -> Hazards:
     """Merge neighbouring jumps until about `MOST_TIMES` remain, evenly filled with events."""
     if len(hazards.times) <= MOST_TIMES:
         return hazards

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -104,7 +103,9 @@ def limits(sign: Ints) -> tuple[Floats, Floats]:
     return np.where(sign > 0, 0.0, -np.inf), np.where(sign < 0, 0.0, np.inf)
 
 
-def nearest_within(hessian: Floats, b: Floats, gradient: Floats, low: Floats, high: Floats) -> Any:
+def nearest_within(
+    hessian: Floats, b: Floats, gradient: Floats, low: Floats, high: Floats
+) -> Floats:
     """Return where the quadratic expansion about `b` is least between `low` and `high`.
 
     References
@@ -118,7 +119,7 @@ def nearest_within(hessian: Floats, b: Floats, gradient: Floats, low: Floats, hi
         values, vectors = np.linalg.eigh(ridged)
         root = np.sqrt(np.maximum(values, 1e-12))[:, None] * vectors.T
     target = np.linalg.lstsq(root.T, ridged @ b - gradient, rcond=None)[0]
-    return lsq_linear(root, target, (low, high), method="bvls").x
+    return np.asarray(lsq_linear(root, target, (low, high), method="bvls").x)
 
 
 def _solve(matrix: Floats, right: Floats) -> Floats:

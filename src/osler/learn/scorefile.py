@@ -12,6 +12,7 @@ from osler.learn.encoding import Encoding
 from osler.learn.modelfile import Stored
 from osler.learn.score import Score, Spread
 from osler.learn.timed import TimedScore
+from osler.learn.updating import Memory
 
 _ARRAYS = ("coefficients", "means", "shift")
 _TIMED = ("cuts", "slopes", "columns", "centre", "coefficients", "covariances")
@@ -91,3 +92,29 @@ def get_timed(stored: Stored, name: str, encoding: Encoding) -> TimedScore:
     except KeyError as error:
         raise Damaged("the model's files lack a part") from error
     return TimedScore(score=score, **parts)
+
+
+def put_memory(memory: Memory, name: str, into: Stored) -> None:
+    """Add what is kept of the rows behind a score to a stored model."""
+    into.spec[f"{name}_rows"] = memory.rows
+    into.arrays[f"{name}_mean"] = memory.mean
+    into.arrays[f"{name}_information"] = memory.information
+
+
+def get_memory(stored: Stored, name: str, encoding: Encoding) -> Memory | None:
+    """Return what was kept of the rows behind a score; None in a file from before that was kept.
+
+    Raises
+    ------
+    Damaged
+        If a part is missing or has another shape than the encoding.
+    """
+    if f"{name}_rows" not in stored.spec:
+        return None
+    try:
+        mean, information = stored.arrays[f"{name}_mean"], stored.arrays[f"{name}_information"]
+    except KeyError as error:
+        raise Damaged("the model's files lack a part") from error
+    if mean.shape != (len(encoding.linear_owner),) or information.shape != (2, 2):
+        raise Damaged("the model's numbers do not fit its columns")
+    return Memory(int(stored.spec[f"{name}_rows"]), mean, information)

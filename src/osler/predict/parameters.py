@@ -7,6 +7,7 @@ from typing import Any, Self
 from osler.errors import Fault, InputError
 
 NOT_FITTED = "the model has not been fitted; call fit first"
+FIT_ANEW = "to learn from more, fit anew on all rows"
 
 
 class Parameters:

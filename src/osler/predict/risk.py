@@ -23,11 +23,12 @@ from osler.learn.monotone import check_monotone
 from osler.learn.outcome import as_binary
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import Score, learn_score
-from osler.learn.scorefile import get_score, put_score
+from osler.learn.scorefile import get_memory, get_score, put_memory, put_score
 from osler.learn.splits import stratified_folds
 from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore
-from osler.predict.parameters import NOT_FITTED, Parameters
+from osler.learn.updating import Memory, Shifted, folds_of_new, update_score
+from osler.predict.parameters import FIT_ANEW, NOT_FITTED, Parameters
 
 KIND = "risk"
 FEWEST_OF_A_CLASS = 5
@@ -39,6 +40,7 @@ class _Fitted:
 
     encoding: Encoding
     score: Score
+    memory: Memory | None = None
 
 
 class Risk(Parameters):
@@ -137,9 +139,54 @@ class Risk(Parameters):
         fold = stratified_folds(label, folds, self.seed, member)
         loss, note = self._loss(label, audited, order)
         score, _ = learn_score(designs, loss, fold, self.seed, clock)
-        self._model = _Fitted(encoding, score)
+        memory = Memory.of(score, designs, LogisticLoss(label))
+        self._model = _Fitted(encoding, score, memory)
         self._call_notes = ()
         self._fit_notes = (*note, *(_OUT_OF_TIME if clock.ran_out else ()))
+        return self
+
+    def partial_fit(self, X: Any, y: Any, *, groups: Any = None) -> Self:
+        """Carry the model on with new rows alone; the first call is `fit`.
+
+        What the rows so far said is kept as summaries, of which no row can be read; the cost is
+        that of the new rows. Columns, levels and ranges stay those of the first rows. See
+        `osler.learn.updating`.
+
+        Parameters
+        ----------
+        X, y, groups
+            As in `fit`; the labels may all be alike.
+
+        Raises
+        ------
+        InputError
+            If `X` or `y` is malformed.
+        NotEstimable
+            If the model was made for fairness, which needs all rows, or keeps no summaries.
+        """
+        if self._model is None:
+            return self.fit(X, y, groups=groups)
+        label = as_binary(y)
+        designs = self._align(X)
+        same_length(designs.frame, len(label), "y")
+        member = as_members(groups, len(label))
+        if self.fairness is not None:
+            raise NotEstimable(f"disparities are of all rows together: {FIT_ANEW}")
+        if self._model.memory is None:
+            raise NotEstimable(f"the model keeps no summaries of its rows: {FIT_ANEW}")
+        if not len(label):
+            return self
+        order = canonical_order(designs.trees, label)
+        label, member = label[order], None if member is None else member[order]
+        designs = Designs(designs.encoding, designs.frame[order])
+        fold = folds_of_new(label.astype(np.int64), member, self.folds, self.seed)
+        score = self._model.score
+        loss = Shifted.of_risk(LogisticLoss(label), score.predict(designs))
+        events = int(label.sum())
+        score, memory, _ = update_score(
+            score, self._model.memory, designs, loss, fold, self.seed, events, level=True
+        )
+        self._model = _Fitted(self._model.encoding, score, memory)
         return self
 
     def _loss(
@@ -252,6 +299,8 @@ class Risk(Parameters):
             },
         )
         put_score(model.score, "score", stored)
+        if model.memory is not None:
+            put_memory(model.memory, "memory", stored)
         return save_model(stored, folder)
 
     @classmethod
@@ -269,7 +318,11 @@ class Risk(Parameters):
         try:
             model = cls(**stored.spec["settings"])
             encoding = Encoding.from_json(stored.spec["encoding"])
-            model._model = _Fitted(encoding, get_score(stored, "score", encoding))
+            score, memory = (
+                get_score(stored, "score", encoding),
+                get_memory(stored, "memory", encoding),
+            )
+            model._model = _Fitted(encoding, score, memory)
             model._fit_notes = tuple(str(note) for note in stored.spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged("the model's files lack a part") from error

@@ -23,16 +23,19 @@ from osler.learn.monotone import check_monotone
 from osler.learn.outcome import SurvivalOutcome, as_survival, as_times
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import learn_score
-from osler.learn.scorefile import get_timed, put_timed
+from osler.learn.scorefile import get_memory, get_timed, put_memory, put_timed
 from osler.learn.splits import stratified_folds
 from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore, learn_timed
-from osler.predict.parameters import NOT_FITTED, Parameters
+from osler.learn.updating import Memory, folds_of_new, update_hazards
+from osler.predict.estimable import (
+    FEWEST_EVENTS_FOR_A_SCORE,
+    check_estimable,
+    notes_on_fit,
+)
+from osler.predict.parameters import FIT_ANEW, NOT_FITTED, Parameters
 
 KIND = "time-to-event"
-FEWEST_ROWS = 10
-FEWEST_EVENTS = 5
-FEWEST_EVENTS_FOR_A_SCORE = 10
 HAZARDS = ("times", "jumps", "period", "events")
 
 
@@ -48,6 +51,8 @@ class _Fitted:
         Events of each cause in the training rows.
     horizon
         Time at which risks are explained unless another is asked for.
+    memories
+        What is kept of the rows for `partial_fit`, one per cause; none in an old model file.
     """
 
     encoding: Encoding
@@ -55,6 +60,7 @@ class _Fitted:
     hazards: Hazards
     events: tuple[int, ...]
     horizon: float
+    memories: tuple[Memory | None, ...] = ()
 
     def eta(self, designs: Designs) -> Floats:
         eta = np.zeros((designs.rows, *self.shape))
@@ -170,7 +176,7 @@ class TimeToEvent(Parameters):
         outcome = as_survival(y, entry)
         same_length(frame, len(outcome), "y")
         member = as_members(groups, frame.height)
-        _check_estimable(outcome)
+        check_estimable(outcome)
         clock = Clock(self.time_budget_s)
         signs = check_monotone(self.monotone, Schema.of(frame, named))
         encoding = Encoding.fit(frame, named, monotone=signs)
@@ -180,8 +186,8 @@ class TimeToEvent(Parameters):
         designs, outcome = Designs(encoding, frame[order]), outcome.take(order)
         member = None if member is None else member[order]
         fold = self._folds(outcome, member)
-        notes = _notes_on_fit(encoding, outcome)
-        scores, hazards = self._learn(designs, outcome, fold, clock)
+        notes = notes_on_fit(encoding, outcome)
+        scores, memories, hazards = self._learn(designs, outcome, fold, clock)
         if clock.ran_out:
             notes.append("the time budget ended the search; the best found so far was kept")
         happened = outcome.time[outcome.event > 0]
@@ -191,8 +197,51 @@ class TimeToEvent(Parameters):
             hazards,
             tuple(int(n) for n in hazards.events.sum(axis=1)),
             float(np.median(happened)) if self.horizon is None else float(self.horizon),
+            memories,
         )
         self._fit_notes, self._call_notes = tuple(notes), ()
+        return self
+
+    def partial_fit(self, X: Any, y: Any, *, entry: Any = None, groups: Any = None) -> Self:
+        """Carry the model on with new rows alone; the first call is `fit`.
+
+        What the rows so far said is kept as summaries, of which no row can be read; the cost is
+        that of the new rows. Columns, levels, ranges, causes and periods stay those of the first
+        rows. See `osler.learn.updating` and `osler.learn.pooling`.
+
+        Parameters
+        ----------
+        X, y, entry, groups
+            As in `fit`; there need not be events.
+
+        Raises
+        ------
+        InputError
+            If `X` or `y` is malformed, or has a cause that the model does not know.
+        NotEstimable
+            If the model keeps no summaries.
+        """
+        if self._model is None:
+            return self.fit(X, y, entry=entry, groups=groups)
+        model, outcome, designs = self._model, as_survival(y, entry), self._align(X)
+        same_length(designs.frame, len(outcome), "y")
+        member = as_members(groups, len(outcome))
+        if outcome.causes > len(model.scores):
+            expected = f"causes up to {len(model.scores)}"
+            raise InputError(Fault("y['event']", "a cause that is new", expected, FIT_ANEW))
+        if not model.memories:
+            raise NotEstimable(f"the model keeps no summaries of its rows: {FIT_ANEW}")
+        if not len(outcome):
+            return self
+        order = canonical_order(designs.trees, outcome.time, outcome.event, outcome.entry)
+        outcome, member = outcome.take(order), None if member is None else member[order]
+        designs = Designs(model.encoding, designs.frame[order])
+        fold = folds_of_new(outcome.event, member, self.folds, self.seed)
+        scores, memories, hazards = update_hazards(
+            model.scores, model.memories, model.hazards, designs, outcome, fold, self.seed
+        )
+        events = tuple(int(n) for n in hazards.events.sum(axis=1))
+        self._model = _Fitted(model.encoding, scores, hazards, events, model.horizon, memories)
         return self
 
     def _folds(self, outcome: SurvivalOutcome, member: Any) -> Any:
@@ -205,13 +254,15 @@ class TimeToEvent(Parameters):
 
     def _learn(
         self, designs: Designs, outcome: SurvivalOutcome, fold: Any, clock: Clock
-    ) -> tuple[tuple[TimedScore | None, ...], Hazards]:
+    ) -> tuple[tuple[TimedScore | None, ...], tuple[Memory | None, ...], Hazards]:
         scores: list[TimedScore | None] = []
+        memories: list[Memory | None] = []
         predictors = []
         for cause in range(outcome.causes):
             happened = outcome.event == cause + 1
             if happened.sum() < FEWEST_EVENTS_FOR_A_SCORE:
                 scores.append(None)
+                memories.append(None)
                 predictors.append(np.zeros((len(outcome), 1)))
                 continue
             loss = CoxLoss(outcome.time, happened, outcome.entry)
@@ -220,9 +271,10 @@ class TimeToEvent(Parameters):
             score, eta = learn_score(own, loss, fold, self.seed, clock)
             timed, changing = learn_timed(own, loss, score, eta, fold, clock)
             scores.append(timed)
+            memories.append(Memory.of(score, own, loss))
             predictors.append(changing)
         cuts = [np.zeros(0) if score is None else score.cuts for score in scores]
-        return tuple(scores), baseline(outcome, _side_by_side(predictors), cuts)
+        return tuple(scores), tuple(memories), baseline(outcome, _side_by_side(predictors), cuts)
 
     @property
     def causes(self) -> tuple[int, ...]:
@@ -397,6 +449,9 @@ class TimeToEvent(Parameters):
         for cause, score in enumerate(model.scores):
             if score is not None:
                 put_timed(score, f"cause{cause + 1}", stored)
+        for cause, memory in enumerate(model.memories):
+            if memory is not None:
+                put_memory(memory, f"memory{cause + 1}", stored)
         return save_model(stored, folder)
 
     @classmethod
@@ -421,12 +476,16 @@ class TimeToEvent(Parameters):
                 get_timed(stored, name, encoding) if name in spec else None for name in names
             )
             events = tuple(int(n) for n in spec["events"])
+            kept = [
+                get_memory(stored, f"memory{cause + 1}", encoding) for cause in range(len(names))
+            ]
             model._model = _Fitted(
                 encoding,
                 scores,
                 hazards,
                 events,
                 float(spec["horizon"]),
+                tuple(kept) if any(one is not None for one in kept) else (),
             )
             model._fit_notes = tuple(str(note) for note in spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
@@ -486,33 +545,6 @@ def _risk_of(model: _Fitted, time: float, cause: int) -> Callable[[Floats], Floa
 def _flat(added: Floats) -> Floats:
     rows, causes, periods, columns = added.shape
     return added.reshape(rows, causes * periods, columns)
-
-
-def _check_estimable(outcome: SurvivalOutcome) -> None:
-    events = int(np.sum(outcome.event > 0))
-    if len(outcome) < FEWEST_ROWS:
-        raise NotEstimable(
-            f"{len(outcome)} rows are too few to learn from; at least {FEWEST_ROWS} are needed"
-        )
-    if events < FEWEST_EVENTS:
-        raise NotEstimable(
-            f"{events} events are too few to learn from; at least {FEWEST_EVENTS} are needed: "
-            "more people, or longer follow-up"
-        )
-
-
-def _notes_on_fit(encoding: Encoding, outcome: SurvivalOutcome) -> list[str]:
-    notes = []
-    for cause in range(1, outcome.causes + 1):
-        count = int(np.sum(outcome.event == cause))
-        if count < FEWEST_EVENTS_FOR_A_SCORE:
-            notes.append(
-                f"cause {cause} has {count} events, fewer than {FEWEST_EVENTS_FOR_A_SCORE}: "
-                "its hazard is the same for everyone"
-            )
-    if not len(encoding.linear_owner) or not any(plan.linear_width for plan in encoding.plans):
-        notes.append("no column varies: everyone gets the same curves")
-    return notes
 
 
 def _side_by_side(predictors: list[Floats]) -> Floats:
