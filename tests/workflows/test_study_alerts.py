@@ -12,6 +12,7 @@ import pytest
 
 from osler import workflows
 from osler.errors import InputError
+from osler.model import sort_events
 from osler.report.alerts import alerts as told_in_report
 from osler.testing import cohort, patient
 from osler.vault import Key, Vault
@@ -73,6 +74,11 @@ def pairs(count: int = 10) -> pl.DataFrame:
         other = patient(subject_id=2 * number + 1).event("ADMISSION", day=0)
         people.append(other.event("DISCHARGE", day=11 * HOUR))
     return cohort(*people)
+
+
+def cohort_of(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the events of several frames in order."""
+    return sort_events(pl.concat(parts))
 
 
 def judged(
@@ -148,6 +154,27 @@ def test_a_silence_and_policies_at_one_burden() -> None:
     assert [one["name"] for one in told["models"]] == ["osler", "other"]
     assert told["models"][1]["threshold"] == pytest.approx(0.45)
     assert told["models"][1]["precision_difference"]["value"] == 0
+
+
+def test_a_burden_out_of_reach_is_told() -> None:
+    """Where every prediction is over the threshold found, a note says so."""
+    case = judged(study("{at_burden: 5000}"), pairs(), {0: (6,), 1: ()})
+    told = alerts_section(*case, {})["alerts"]
+    assert told["shown"] == told["predictions"]
+    assert any("cannot alert as often" in note for note in told["notes"])
+
+
+def test_at_events_the_last_prediction_stands_as_long_as_others_do() -> None:
+    """With measurements at 0, 3 and 6 hours, a stay of a day is watched for 9."""
+    events = [pairs(), *(
+        patient(subject_id=number).lab("x", 1.0, day=hour * HOUR).events()
+        for number in range(20) for hour in (0, 3, 6)
+    )]  # fmt: skip
+    text = TIMED.replace("{every: 2h, first: 2h, until: discharge}", "{at: lab, until: discharge}")
+    text = text.replace("  trigger:", "    lab: {code: LAB//x}\n  trigger:")
+    told = alerts_section(*judged(study(text=text), cohort_of(events), {0: (6,), 1: (6,)}), {})
+    assert told["alerts"]["patient_days"] == pytest.approx(20 * 9 / 24)
+    assert told["alerts"]["precision"]["value"] == pytest.approx(1 / 2)
 
 
 def test_a_label_of_another_length_than_the_horizon_is_told() -> None:

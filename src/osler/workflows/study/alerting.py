@@ -127,7 +127,7 @@ def _told(
         ],
         "burden": burden,
         **compared,
-        "notes": _notes(plan, report, landmarks, threshold),
+        "notes": _notes(plan, report, stays, landmarks.odd, threshold),
     }
 
 
@@ -305,10 +305,15 @@ def _chosen_by(plan: AlertPlan, threshold: float | None) -> str:
 
 
 def _notes(
-    plan: AlertPlan, report: AlertReport, landmarks: Landmarks, threshold: float | None
+    plan: AlertPlan, report: AlertReport, stays: Stays, odd: int, threshold: float | None
 ) -> list[str]:
     notes = [NOBODY_ACTED]
-    if threshold is None and plan.at_burden is not None:
+    found = threshold is None and plan.at_burden is not None
+    if found and report.shown + report.silent == len(stays.stay):
+        notes.append(
+            "Every prediction is over the threshold: the policy cannot alert as often as asked."
+        )
+    elif found:
         notes.append(
             "The threshold was found on the predictions that are judged, by how often they alert "
             "and not by what came after; elsewhere it may alert more or less often."
@@ -319,9 +324,9 @@ def _notes(
             "their stays were not observed for so long. They are counted as alerts and in no "
             "precision."
         )
-    if landmarks.odd:
+    if odd:
         notes.append(
-            f"The label of {landmarks.odd:,} predictions says other than whether the event came "
+            f"The label of {odd:,} predictions says other than whether the event came "
             f"within {hours_words(plan.horizon_hours)}: the window of the label is another."
         )
     return notes
