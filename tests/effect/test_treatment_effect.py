@@ -268,3 +268,17 @@ def test_a_rule_is_learned_from_the_scores() -> None:
     rule = model.policy(depth=1)
     assert set(rule.assign(x)) <= {"0", "1"}
     assert model.policy(depth=1) is rule
+
+
+def test_without_overlap_nobody_has_an_effect() -> None:
+    """Where chances leave most rows outside, neither average nor anybody's effect is told."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(1500, 2))
+    a = (rng.random(1500) < 1 / (1 + np.exp(-6 * x[:, 0]))).astype(int)
+    model = fast().fit(x, a, x[:, 0] + a + rng.normal(size=1500))
+    assert not model.overlap.sufficient
+    for ask in (model.effect, model.effect_interval):
+        with pytest.raises(NotEstimable, match="outside common support"):
+            ask(x[:3])
+    with pytest.raises(NotEstimable):
+        model.average_effect()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from osler.effect.verdict import Verdict
 
 KIND = "treatment-effect"
+MOST_OUTSIDE_FOR_ANYONE = 0.34
 NOT_FITTED = "the model has not been fitted; call fit first"
 NO_ROWS = "a saved model holds no rows of the data, which this needs: fit it again"
 
@@ -58,13 +59,14 @@ class TreatmentEffect:
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(400, 2))
     >>> treated = rng.integers(0, 2, 400)
     >>> y = x[:, 0] + 2.0 * treated + rng.normal(size=400)
     >>> model = TreatmentEffect(randomised=True, learner="fast").fit(x, treated, y)
-    >>> estimate = model.average_effect()
-    >>> bool(estimate.low < 2.0 < estimate.high)
+    >>> found = model.average_effect()
+    >>> bool(found.low < 2.0 < found.high)
     True
     """
 
@@ -235,10 +237,16 @@ class TreatmentEffect:
 
         Where `verdict` does not say "personalise", the differences between these numbers are not
         shown to be more than noise, and the average effect is to be told instead.
+
+        Raises
+        ------
+        NotEstimable
+            Where the chances of the arms leave more than a third of the rows of the fit outside
+            common support.
         """
         known, which = self._ready(), self._arm(arm)
         frame, self._call_notes = known.schema.align(X)
-        return self._learned().effect(frame, which)
+        return self._speaking().effect(frame, which)
 
     def effect_interval(
         self, X: Any, level: float = 0.95, arm: Any = None
@@ -247,7 +255,7 @@ class TreatmentEffect:
         _check_level(level)
         known, which = self._ready(), self._arm(arm)
         frame, self._call_notes = known.schema.align(X)
-        return self._learned().interval(frame, level, which)
+        return self._speaking().interval(frame, level, which)
 
     def expected(self, X: Any) -> dict[str, Floats]:
         """Return the expected outcome of people like each row in every arm, by label, each (n,)."""
@@ -375,6 +383,13 @@ class TreatmentEffect:
         if not judged.sufficient:
             raise NotEstimable(str(judged))
         return self._rows()
+
+    def _speaking(self) -> Individual:
+        """Return the learned effects, unless hardly anybody could have had either arm."""
+        judged = self._ready().overlap
+        if sum(judged.outside_by_arm.values()) > MOST_OUTSIDE_FOR_ANYONE:
+            raise NotEstimable(str(judged))
+        return self._learned()
 
     def _learned(self) -> Individual:
         if self._individual is None:
