@@ -16,8 +16,8 @@ from osler.effect.problem import HIGHER, Problem
 from osler.learn.losses import Floats, Ints
 from osler.model.estimate import Estimate
 
-# Under 0.05, which false alarms must not exceed even where nuisances are not quite right.
-LEVEL = 0.02
+# Far under 0.05, which false alarms must not exceed even where nuisances are not quite right.
+LEVEL = 0.01
 POWER = 0.8
 PATTERNS = 100
 SIZES = np.geomspace(0.02, 4.0, 24)
@@ -32,7 +32,7 @@ class Heterogeneity:
     Parameters
     ----------
     shown
-        Whether `p` is under 0.02.
+        Whether `p` is under 0.01.
     p
         Of both tests and all arms together (Bonferroni).
     calibration

@@ -90,7 +90,7 @@ class Verdict:
 def judge(problem: Problem, nuisance: Nuisance, seed: int = 0) -> Verdict:
     """Judge overlap first, then whether held-out rows show that people differ.
 
-    Both tests, their level (0.02 together) and their learners are fixed; nothing about them
+    Both tests, their level (0.01 together) and their learners are fixed; nothing about them
     depends on the outcome.
     """
     found = overlap(problem, nuisance.propensity)
