@@ -51,7 +51,7 @@ def test_shapes_are_drawn_with_their_numbers(told: Json) -> None:
         "How the prediction goes with what is measured",
         "70 % a matter of this value alone",
         "A matter of this value alone.",
-        "not recorded (40): +2.0 points",
+        "Not recorded (40): +2.0 points",
         "3 with values of fewer than ten are not shown",
         "within 5 years",
         "Size, mm",

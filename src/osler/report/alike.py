@@ -19,11 +19,11 @@ from osler.report.numbers import (
 )
 
 ALIKE = "people alike"
-HIDDEN_FEW = "too few to be told"
+HIDDEN_FEW = "fewer than ten of them"
 HIDDEN = "not told"
 # Scales of the pictures; the first that holds all intervals.
 SCALES = (0.2, 0.4, 0.6, 0.8, 1.0)
-WIDTH = 260.0
+WIDTH = 160.0
 
 Json = Mapping[str, Any]
 

@@ -101,7 +101,7 @@ def _detail(column: Json) -> str:
         told.append(f"in {column['window']}")
     if missing and column.get("kind") != "level":
         effect = signed(100 * (finite(missing.get("effect")) or 0.0), 1)
-        told.append(f"not recorded ({whole(missing.get('n'))}): {effect} points")
+        told.append(f"Not recorded ({whole(missing.get('n'))}): {effect} points")
     if left:
         told.append(f"{whole(left)} with values of fewer than ten are not shown")
     return "; ".join(told)

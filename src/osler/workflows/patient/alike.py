@@ -109,7 +109,7 @@ def _words(outcome: Mapping[str, Any]) -> str:
         around += out_of_100(outcome["high"])
         return f"{out_of_100(outcome['value'])} in 100 {outcome['cause']} ({around})"
     if outcome["few"]:
-        return f"fewer than {FEWEST_PEOPLE} {outcome['cause']}"
+        return f"fewer than {FEWEST_PEOPLE} of them {outcome['cause']}"
     return f"it cannot be told how many {outcome['cause']}"
 
 
