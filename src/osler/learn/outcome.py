@@ -82,6 +82,12 @@ def as_survival(y: Any, entry: Any = None) -> SurvivalOutcome:
     return SurvivalOutcome(event.astype(np.int64), time, begun)
 
 
+def as_arrays(y: Any, entry: Any = None) -> tuple[Ints, Floats, Floats]:
+    """Check follow-up as `as_survival` does; return its causes, times and entries."""
+    outcome = as_survival(y, entry)
+    return outcome.event, outcome.time, outcome.entry
+
+
 def as_binary(y: Any) -> Floats:
     """Check a 0/1 label (integers, floats or booleans) of shape (n,).
 

@@ -107,7 +107,12 @@ class Score:
 
 
 def learn_score(
-    designs: Designs, loss: Loss, fold: Ints, seed: int, clock: Clock
+    designs: Designs,
+    loss: Loss,
+    fold: Ints,
+    seed: int,
+    clock: Clock,
+    whole: tuple[Callable[[Ints], TreeData], Loss] | None = None,
 ) -> tuple[Score, Floats]:
     """Fit all predictors, weigh them on out-of-fold scores, and refit on all rows.
 
@@ -115,6 +120,9 @@ def learn_score(
     ----------
     fold : shape (n,)
         Fold of each row; rows of one subject share theirs.
+    whole
+        Where the designs are a sample: all rows as trees of some directions take them, and the
+        loss on them. The boosted trees are then grown on all rows, everything else on the sample.
 
     Returns
     -------
@@ -122,7 +130,7 @@ def learn_score(
     """
     held = [fold == f for f in np.unique(fold)]
     linear = _linear_parts(designs, loss, held, clock)
-    grown = _grown_parts(designs, loss, held, seed, clock)
+    grown = _grown_parts(designs, loss, held, seed, clock, whole)
     parts: list[_LinearPart | _GrownPart] = [*linear, *grown]
     out_of_fold = _centred(np.column_stack([part.scores for part in parts]), held)
     intercept, weights = weigh(out_of_fold, loss, len(linear))
@@ -236,13 +244,21 @@ class _GrownPart:
 
 
 def _grown_parts(
-    designs: Designs, loss: Loss, held: list[Bools], seed: int, clock: Clock
+    designs: Designs,
+    loss: Loss,
+    held: list[Bools],
+    seed: int,
+    clock: Clock,
+    whole: tuple[Callable[[Ints], TreeData], Loss] | None,
 ) -> list[_GrownPart]:
     learn = _learned_from(held)
     sign = designs.tree_sign
     data = [TreeData(designs.trees[rows], sign) for rows in learn]
     everything = cache(lambda: TreeData(designs.trees, sign))
-    parts = [_boosted(designs.trees, loss, held, seed, clock, data, learn, everything)]
+    final = (everything, loss)
+    if whole is not None:
+        final = cache(lambda: whole[0](sign)), whole[1]
+    parts = [_boosted(designs.trees, loss, held, seed, clock, data, learn, *final)]
     if designs.rows <= MOST_FOREST_ROWS and not clock.past(0.7):
         parts.append(_forest(designs.trees, loss, held, seed, data, learn, everything))
     return [part for part in parts if part.rounds != 0]
@@ -264,6 +280,7 @@ def _boosted(
     data: list[TreeData],
     learn: list[Bools],
     everything: Callable[[], TreeData],
+    final_loss: Loss,
 ) -> _GrownPart:
     grown: list[BoostedFolds] = [
         boost_over_folds(design, loss, held, settings, seed, lambda: clock.past(0.7), data, learn)
@@ -274,7 +291,7 @@ def _boosted(
     seeds = range(seed, seed + (SEEDS if len(design) <= MOST_ROWS_FOR_SEEDS else 1))
 
     def grow() -> list[Trees]:
-        return [boost(everything(), loss, best.settings, best.rounds, each) for each in seeds]
+        return [boost(everything(), final_loss, best.settings, best.rounds, each) for each in seeds]
 
     return _GrownPart(
         "boosted",

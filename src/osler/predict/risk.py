@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
@@ -24,6 +25,7 @@ from osler.learn.outcome import as_binary
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import Score, learn_score
 from osler.learn.scorefile import get_memory, get_score, put_memory, put_score
+from osler.learn.shards import Gathered, Parts, Whole, gather
 from osler.learn.splits import stratified_folds
 from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore
@@ -120,7 +122,45 @@ class Risk(Parameters):
         frame, named = as_frame(X)
         label = as_binary(y)
         same_length(frame, len(label), "y")
-        member = as_members(groups, frame.height)
+        return self._fit(frame, named, label, as_members(groups, frame.height), audited)
+
+    def fit_shards(self, parts: Parts) -> Self:
+        """Learn from parts of which only one need be in memory at a time, such as shards.
+
+        Up to `osler.learn.shards.SAMPLE_ROWS` rows in all this is `fit`. Of more, everything is
+        chosen on a uniform sample of so many, and the trees are grown on all rows.
+
+        Parameters
+        ----------
+        parts
+            A function without arguments; called twice, it returns the same iterable of parts:
+            ``(X, y)`` or ``(X, y, {"groups": ...})``, as in `fit`.
+
+        Raises
+        ------
+        InputError, NotEstimable
+            As `fit`; also if the second reading brings other rows.
+        """
+        if self.fairness is not None:
+            raise InputError(Fault("fairness", "with shards", "fit, with all rows in memory"))
+        found = gather(parts, lambda y, _: (as_binary(y),), self.seed)
+        label = found.outcome[0]
+        member = found.sampled(found.member)
+        return self._fit(
+            found.frame, found.schema.named, label[found.rows], member, None,
+            None if found.complete else found,
+        )  # fmt: skip
+
+    def _fit(
+        self,
+        frame: pl.DataFrame,
+        named: bool,
+        label: Floats,
+        member: NDArray[Any] | None,
+        audited: Any,
+        beyond: Gathered | None = None,
+    ) -> Self:
+        """Fit rows; where they are a sample, `beyond` gives the trees all rows."""
         rarer = int(min(label.sum(), len(label) - label.sum()))
         if rarer < FEWEST_OF_A_CLASS:
             raise NotEstimable(
@@ -138,7 +178,11 @@ class Risk(Parameters):
         folds = fold_count(len(label), rarer, count, self.folds)
         fold = stratified_folds(label, folds, self.seed, member)
         loss, note = self._loss(label, audited, order)
-        score, _ = learn_score(designs, loss, fold, self.seed, clock)
+        whole = None
+        if beyond is not None:
+            rest = Whole(beyond, encoding, designs.trees)
+            whole = rest.data, LogisticLoss(beyond.outcome[0])
+        score, _ = learn_score(designs, loss, fold, self.seed, clock, whole)
         memory = Memory.of(score, designs, LogisticLoss(label))
         self._model = _Fitted(encoding, score, memory)
         self._call_notes = ()

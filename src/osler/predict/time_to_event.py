@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtri
+from numpy.typing import NDArray
 
 from osler.errors import Damaged, Fault, InputError, NotEstimable
-from osler.learn.attribution import alone, along_path, coordinates
+from osler.learn.attribution import alone, coordinates
 from osler.learn.clock import Clock
 from osler.learn.designs import Designs
 from osler.learn.encoding import Encoding
@@ -20,10 +19,11 @@ from osler.learn.incidence import Hazards, baseline
 from osler.learn.losses import CoxLoss, Floats
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
-from osler.learn.outcome import SurvivalOutcome, as_survival, as_times
+from osler.learn.outcome import SurvivalOutcome, as_arrays, as_survival, as_times
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import learn_score
 from osler.learn.scorefile import get_memory, get_timed, put_memory, put_timed
+from osler.learn.shards import Gathered, Parts, Whole, gather
 from osler.learn.splits import stratified_folds
 from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore, learn_timed
@@ -33,63 +33,20 @@ from osler.predict.estimable import (
     check_estimable,
     notes_on_fit,
 )
+from osler.predict.hazard_model import (
+    HazardModel,
+    baseline_variance,
+    flat,
+    in_risk,
+    loglog_interval,
+    loss_of_all,
+    risk_of,
+    side_by_side,
+)
 from osler.predict.parameters import FIT_ANEW, NOT_FITTED, Parameters
 
 KIND = "time-to-event"
 HAZARDS = ("times", "jumps", "period", "events")
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """What fitting leaves behind; no row of the data.
-
-    Parameters
-    ----------
-    scores
-        One per cause; None for a cause with too few events, whose risk is the same for all.
-    events
-        Events of each cause in the training rows.
-    horizon
-        Time at which risks are explained unless another is asked for.
-    memories
-        What is kept of the rows for `partial_fit`, one per cause; none in an old model file.
-    """
-
-    encoding: Encoding
-    scores: tuple[TimedScore | None, ...]
-    hazards: Hazards
-    events: tuple[int, ...]
-    horizon: float
-    memories: tuple[Memory | None, ...] = ()
-
-    def eta(self, designs: Designs) -> Floats:
-        eta = np.zeros((designs.rows, *self.shape))
-        for cause, score in enumerate(self.scores):
-            if score is not None:
-                eta[:, cause, : score.periods] = score.predict(designs)
-        return eta
-
-    def contributions(self, designs: Designs) -> tuple[Floats, Floats]:
-        """Return the scores at the base and what each column adds, (K, g) and (n, K, g, p)."""
-        base = np.zeros(self.shape)
-        added = np.zeros((designs.rows, *self.shape, len(self.encoding.plans)))
-        for cause, score in enumerate(self.scores):
-            if score is not None:
-                at_base, parts = score.contributions(designs)
-                base[cause, : score.periods], added[:, cause, : score.periods] = at_base, parts
-        return base, added
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Causes, and the most periods that any has."""
-        return len(self.scores), max(s.periods if s is not None else 1 for s in self.scores)
-
-    def variance(self, designs: Designs) -> Floats:
-        variance = np.zeros((designs.rows, *self.shape))
-        for cause, score in enumerate(self.scores):
-            if score is not None:
-                variance[:, cause, : score.periods] = score.variance(designs)
-        return variance
 
 
 class TimeToEvent(Parameters):
@@ -149,7 +106,7 @@ class TimeToEvent(Parameters):
         self.folds = folds
         self.time_budget_s = time_budget_s
         self.monotone = monotone
-        self._model: _Fitted | None = None
+        self._model: HazardModel | None = None
 
     def fit(self, X: Any, y: Any, *, entry: Any = None, groups: Any = None) -> Self:
         """Learn from rows with known follow-up; `X` and `y` are left unchanged.
@@ -175,7 +132,40 @@ class TimeToEvent(Parameters):
         frame, named = as_frame(X)
         outcome = as_survival(y, entry)
         same_length(frame, len(outcome), "y")
-        member = as_members(groups, frame.height)
+        return self._fit(frame, named, outcome, as_members(groups, frame.height))
+
+    def fit_shards(self, parts: Parts) -> Self:
+        """Learn from parts of which only one need be in memory at a time, such as shards.
+
+        Up to `osler.learn.shards.SAMPLE_ROWS` rows in all this is `fit`. Of more, everything is
+        chosen on a uniform sample of so many, and the trees are grown on all rows.
+
+        Parameters
+        ----------
+        parts
+            A function without arguments; called twice, it returns the same iterable of parts:
+            ``(X, y)`` or ``(X, y, {"entry": ..., "groups": ...})``, as in `fit`.
+
+        Raises
+        ------
+        InputError, NotEstimable
+            As `fit`; also if the second reading brings other rows.
+        """
+        found = gather(parts, as_arrays, self.seed)
+        outcome = SurvivalOutcome(*found.outcome)
+        beyond = None if found.complete else found
+        member = found.sampled(found.member)
+        return self._fit(found.frame, found.schema.named, outcome.take(found.rows), member, beyond)
+
+    def _fit(
+        self,
+        frame: pl.DataFrame,
+        named: bool,
+        outcome: SurvivalOutcome,
+        member: NDArray[Any] | None,
+        beyond: Gathered | None = None,
+    ) -> Self:
+        """Fit rows; where they are a sample, `beyond` gives the trees all rows."""
         check_estimable(outcome)
         clock = Clock(self.time_budget_s)
         signs = check_monotone(self.monotone, Schema.of(frame, named))
@@ -187,11 +177,11 @@ class TimeToEvent(Parameters):
         member = None if member is None else member[order]
         fold = self._folds(outcome, member)
         notes = notes_on_fit(encoding, outcome)
-        scores, memories, hazards = self._learn(designs, outcome, fold, clock)
+        scores, memories, hazards = self._learn(designs, outcome, fold, clock, beyond)
         if clock.ran_out:
             notes.append("the time budget ended the search; the best found so far was kept")
         happened = outcome.time[outcome.event > 0]
-        self._model = _Fitted(
+        self._model = HazardModel(
             encoding,
             scores,
             hazards,
@@ -241,7 +231,7 @@ class TimeToEvent(Parameters):
             model.scores, model.memories, model.hazards, designs, outcome, fold, self.seed
         )
         events = tuple(int(n) for n in hazards.events.sum(axis=1))
-        self._model = _Fitted(model.encoding, scores, hazards, events, model.horizon, memories)
+        self._model = HazardModel(model.encoding, scores, hazards, events, model.horizon, memories)
         return self
 
     def _folds(self, outcome: SurvivalOutcome, member: Any) -> Any:
@@ -253,11 +243,17 @@ class TimeToEvent(Parameters):
         return stratified_folds(outcome.event, folds, self.seed, member)
 
     def _learn(
-        self, designs: Designs, outcome: SurvivalOutcome, fold: Any, clock: Clock
+        self,
+        designs: Designs,
+        outcome: SurvivalOutcome,
+        fold: Any,
+        clock: Clock,
+        beyond: Gathered | None,
     ) -> tuple[tuple[TimedScore | None, ...], tuple[Memory | None, ...], Hazards]:
         scores: list[TimedScore | None] = []
         memories: list[Memory | None] = []
         predictors = []
+        rest = None if beyond is None else Whole(beyond, designs.encoding, designs.trees)
         for cause in range(outcome.causes):
             happened = outcome.event == cause + 1
             if happened.sum() < FEWEST_EVENTS_FOR_A_SCORE:
@@ -268,13 +264,14 @@ class TimeToEvent(Parameters):
             loss = CoxLoss(outcome.time, happened, outcome.entry)
             # A cause that takes people away from the first must not undo the first's direction.
             own = designs if cause == 0 else designs.opposed()
-            score, eta = learn_score(own, loss, fold, self.seed, clock)
+            whole = None if rest is None else (rest.data, loss_of_all(rest, cause))
+            score, eta = learn_score(own, loss, fold, self.seed, clock, whole)
             timed, changing = learn_timed(own, loss, score, eta, fold, clock)
             scores.append(timed)
             memories.append(Memory.of(score, own, loss))
             predictors.append(changing)
         cuts = [np.zeros(0) if score is None else score.cuts for score in scores]
-        return tuple(scores), tuple(memories), baseline(outcome, _side_by_side(predictors), cuts)
+        return tuple(scores), tuple(memories), baseline(outcome, side_by_side(predictors), cuts)
 
     @property
     def causes(self) -> tuple[int, ...]:
@@ -363,8 +360,8 @@ class TimeToEvent(Parameters):
         for column, time in enumerate(asked):
             slope = model.hazards.slope(eta, float(time), cause)
             spread[:, column] = np.sum(slope**2 * variance, axis=(1, 2))
-            spread[:, column] += slope.sum(axis=2) ** 2 @ _baseline_variance(model, float(time))
-        return _loglog_interval(middle, np.sqrt(spread), level)
+            spread[:, column] += slope.sum(axis=2) ** 2 @ baseline_variance(model, float(time))
+        return loglog_interval(middle, np.sqrt(spread), level)
 
     def explain(self, X: Any, horizon: float | None = None, cause: int = 1) -> Floats:
         """Return what each input column adds to the risk of `cause` by `horizon`, shape (n, p).
@@ -382,7 +379,7 @@ class TimeToEvent(Parameters):
         answer = np.zeros((designs.rows, len(model.scores), len(asked), added.shape[-1]))
         for cause in self.causes:
             for at, time in enumerate(asked):
-                answer[:, cause - 1, at] = _in_risk(model, base, added, float(time), cause)[1]
+                answer[:, cause - 1, at] = in_risk(model, base, added, float(time), cause)[1]
         return answer
 
     def explain_alone(
@@ -404,7 +401,7 @@ class TimeToEvent(Parameters):
         at = as_times(model.horizon if horizon is None else horizon)
         base, added = model.contributions(designs)
         asked = [[one] for one in range(added.shape[-1])] if columns is None else columns
-        return alone(_risk_of(model, float(at[0]), cause), base.ravel(), _flat(added), asked)
+        return alone(risk_of(model, float(at[0]), cause), base.ravel(), flat(added), asked)
 
     def coordinates(self, X: Any) -> Floats:
         """Return where rows lie by what moves their predictions, shape (n, K p + K).
@@ -430,7 +427,7 @@ class TimeToEvent(Parameters):
         self._check_cause(cause)
         model = self._ready()
         at = as_times(model.horizon if horizon is None else horizon)
-        return _in_risk(model, *model.contributions(designs), float(at[0]), cause)
+        return in_risk(model, *model.contributions(designs), float(at[0]), cause)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as JSON, arrays and text with their digests; no data row is in it."""
@@ -479,7 +476,7 @@ class TimeToEvent(Parameters):
             kept = [
                 get_memory(stored, f"memory{cause + 1}", encoding) for cause in range(len(names))
             ]
-            model._model = _Fitted(
+            model._model = HazardModel(
                 encoding,
                 scores,
                 hazards,
@@ -492,7 +489,7 @@ class TimeToEvent(Parameters):
             raise Damaged("the model's files lack a part") from error
         return model
 
-    def _ready(self) -> _Fitted:
+    def _ready(self) -> HazardModel:
         if self._model is None:
             raise NotEstimable(NOT_FITTED)
         return self._model
@@ -516,57 +513,3 @@ class TimeToEvent(Parameters):
         if cause not in self.causes:
             known = ", ".join(str(k) for k in self.causes)
             raise InputError(Fault("cause", repr(cause), f"one of {known}"))
-
-
-def _in_risk(
-    model: _Fitted, base: Floats, added: Floats, time: float, cause: int
-) -> tuple[float, Floats]:
-    """Return the risk of a cause by a time at the base, and what each column adds to it."""
-    causes, periods = model.shape
-
-    def slope(eta: Floats) -> Floats:
-        slopes = model.hazards.slope(eta.reshape(-1, causes, periods), time, cause)
-        return slopes.reshape(eta.shape)
-
-    return along_path(_risk_of(model, time, cause), slope, base.ravel(), _flat(added))
-
-
-def _risk_of(model: _Fitted, time: float, cause: int) -> Callable[[Floats], Floats]:
-    """Return the function from scores (n, K g) to the risk of a cause by a time."""
-    causes, periods = model.shape
-
-    def risk(eta: Floats) -> Floats:
-        at = np.array([time])
-        return model.hazards.incidence(eta.reshape(-1, causes, periods), at)[:, cause - 1, 0]
-
-    return risk
-
-
-def _flat(added: Floats) -> Floats:
-    rows, causes, periods, columns = added.shape
-    return added.reshape(rows, causes * periods, columns)
-
-
-def _side_by_side(predictors: list[Floats]) -> Floats:
-    """Stack predictors (n, periods of the cause) into (n, causes, most periods)."""
-    most = max(part.shape[1] for part in predictors)
-    return np.stack([np.pad(part, ((0, 0), (0, most - part.shape[1]))) for part in predictors], 1)
-
-
-def _baseline_variance(model: _Fitted, time: float) -> Floats:
-    """Return, per cause, about one over the events behind the baseline up to a time."""
-    total = np.cumsum(model.hazards.jumps, axis=1)
-    step = int(np.searchsorted(model.hazards.times, time, side="right"))
-    reached = total[:, step - 1] if step else np.zeros(len(total))
-    share = reached / np.where(total[:, -1] > 0, total[:, -1], 1.0)
-    return np.asarray(1.0 / np.maximum(share * np.array(model.events), 1.0))
-
-
-def _loglog_interval(middle: Floats, spread: Floats, level: float) -> tuple[Floats, Floats]:
-    inside = np.clip(middle, 1e-12, 1 - 1e-12)
-    cumulative = -np.log1p(-inside)
-    half = ndtri(0.5 + level / 2) * spread / ((1 - inside) * cumulative)
-    known = middle > 0
-    low = np.where(known, -np.expm1(-cumulative * np.exp(-half)), 0.0)
-    high = np.where(known, -np.expm1(-cumulative * np.exp(half)), 0.0)
-    return np.minimum(low, middle), np.maximum(high, middle)
