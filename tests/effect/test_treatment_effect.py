@@ -282,3 +282,23 @@ def test_without_overlap_nobody_has_an_effect() -> None:
             ask(x[:3])
     with pytest.raises(NotEstimable):
         model.average_effect()
+
+
+@pytest.mark.parametrize("outcome", ["continuous", "binary", "time-to-event"])
+def test_every_kind_of_outcome_has_its_sensitivity(outcome: str) -> None:
+    """E-value and robustness are told for means and risks, none below no effect at all."""
+    x, a, y = care()
+    given: Any = {"continuous": y, "binary": (y > 0).astype(int), "time-to-event": competing()}
+    horizon = 4.0 if outcome == "time-to-event" else None
+    found = fast(outcome=outcome, horizon=horizon).fit(x, a, given[outcome]).sensitivity()
+    assert found.e_value is not None
+    assert found.e_value.point >= found.e_value.limit >= 1
+    assert 1 > found.robustness.point >= found.robustness.limit >= 0
+    assert "unmeasured cause" in str(found)
+
+
+def test_a_mean_time_has_no_e_value() -> None:
+    """For a mean time up to the horizon the robustness alone is told."""
+    x, a, _ = care()
+    model = fast(outcome="time-to-event", horizon=4.0, measure="rmst").fit(x, a, competing())
+    assert model.sensitivity().e_value is None

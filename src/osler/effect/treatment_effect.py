@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from osler.effect.average import average, by_group
 from osler.effect.checks.balance import Balance, balance
 from osler.effect.checks.overlap import NEAR_CERTAIN, Overlap, overlap
+from osler.effect.checks.sensitivity import Sensitivity, sensitivity_of_average
 from osler.effect.checks.timing import refuse_known_outcome
 from osler.effect.nuisance import DEFAULT, estimate
 from osler.effect.problem import CONTINUOUS, LOWER, RISK, TIME_TO_EVENT, Problem
@@ -197,6 +198,13 @@ class TreatmentEffect:
             )
         _check_level(level)
         return known.average(known.labels[which], population, level)
+
+    def sensitivity(self, arm: Any = None) -> Sensitivity:
+        """Return how strong an unmeasured cause would have to be to explain the average away."""
+        rows, which = self._compared(), self._arm(arm)
+        return sensitivity_of_average(
+            rows.problem, rows.nuisance, rows.scores, self.average_effect(arm), which
+        )
 
     def group_effects(
         self, groups: Any, arm: Any = None, level: float = 0.95

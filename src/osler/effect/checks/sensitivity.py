@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from osler.effect.nuisance import Nuisance
-from osler.effect.problem import Problem
+from osler.effect.problem import CONTINUOUS, RISK, Problem
 from osler.errors import Fault, InputError, NotEstimable
 from osler.learn.losses import Floats
 from osler.model.estimate import Estimate
@@ -246,3 +246,44 @@ def robustness_of_average(
 def _share(ratio: float) -> float:
     """Return η with η / √(1 − η) = ratio."""
     return _robust(ratio)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How strong an unmeasured cause would have to be, in two currencies.
+
+    Parameters
+    ----------
+    e_value
+        On the scale of risk ratios; None for a mean time, which has none, and where the
+        reference's risk is 0 or 1.
+    robustness
+        On the scale of explained shares.
+    """
+
+    e_value: EValue | None
+    robustness: Robustness
+
+    def __str__(self) -> str:
+        said = [self.robustness] if self.e_value is None else [self.e_value, self.robustness]
+        return "; ".join(str(one) for one in said)
+
+
+def sensitivity_of_average(
+    problem: Problem, nuisance: Nuisance, scores: Floats, estimate: Estimate, arm: int
+) -> Sensitivity:
+    """Return E-value and robustness of an average effect, whatever its kind.
+
+    Parameters
+    ----------
+    scores : shape (n, K)
+        Out of `doubly_robust`; the reference's mean is the risk that ratios are taken against.
+    """
+    robustness = robustness_of_average(problem, nuisance, estimate, arm)
+    reference = float(scores[:, problem.reference].mean())
+    value: EValue | None = None
+    if problem.kind == CONTINUOUS:
+        value = e_value_of_means(estimate, float(problem.number.std()))
+    elif problem.measure == RISK and 0 < reference < 1:
+        value = e_value_of_risks(estimate, reference)
+    return Sensitivity(value, robustness)
