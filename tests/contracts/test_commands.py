@@ -39,6 +39,7 @@ PROMISED = [
     ("genome", "somatic"),
     *(("knowledge", act) for act in ("list", "verify", "diff", "install")),
     *(("study", act) for act in ("run", "apply", "explain")),
+    *(("learn", act) for act in ("status", "record", "propose", "promote", "rollback")),
     *(("vault", act) for act in ("init", "info", "verify", "rekey", "erase", "audit")),
 ]
 

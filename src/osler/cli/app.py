@@ -15,6 +15,7 @@ from osler.cli import show
 from osler.cli.demo import demo
 from osler.cli.genome import genome_app
 from osler.cli.knowledge import knowledge_app
+from osler.cli.learn import learn_app
 from osler.cli.load import export_app, load
 from osler.cli.options import shield_negatives
 from osler.cli.report import report_app
@@ -41,6 +42,7 @@ app.add_typer(study_app, name="study")
 app.add_typer(report_app, name="report")
 app.add_typer(genome_app, name="genome")
 app.add_typer(knowledge_app, name="knowledge")
+app.add_typer(learn_app, name="learn")
 app.command("demo")(demo)
 
 

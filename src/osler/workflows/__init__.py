@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from osler.workflows.genome.pgx import advise_on_drugs
     from osler.workflows.genome.score import score_genotypes
     from osler.workflows.genome.somatic import SomaticAnswer, TumourQuestion, interpret_tumours
+    from osler.workflows.learning.promote import promote, rollback
+    from osler.workflows.learning.propose import proposal_lines, propose_update, replay
+    from osler.workflows.learning.record import record_decisions
+    from osler.workflows.learning.status import learning_status, status_lines
     from osler.workflows.loading import load
     from osler.workflows.opening import Opening
     from osler.workflows.patient import report_patient
@@ -56,13 +60,21 @@ __all__ = [
     "init_vault",
     "install_knowledge",
     "interpret_tumours",
+    "learning_status",
     "list_knowledge",
     "load",
+    "promote",
+    "proposal_lines",
+    "propose_update",
+    "record_decisions",
     "rekey_vault",
+    "replay",
     "report_patient",
+    "rollback",
     "run_demo",
     "run_study",
     "score_genotypes",
+    "status_lines",
     "study_summary",
     "vault_info",
     "verify_knowledge",
@@ -77,6 +89,10 @@ _HOMES = {
     "genome.pgx": ("advise_on_drugs",),
     "genome.score": ("score_genotypes",),
     "genome.somatic": ("SomaticAnswer", "TumourQuestion", "interpret_tumours"),
+    "learning.promote": ("promote", "rollback"),
+    "learning.propose": ("proposal_lines", "propose_update", "replay"),
+    "learning.record": ("record_decisions",),
+    "learning.status": ("learning_status", "status_lines"),
     "loading": ("load",),
     "opening": ("Opening",),
     "patient": ("report_patient",),

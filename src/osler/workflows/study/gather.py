@@ -22,6 +22,7 @@ from osler.workflows.study.demographics import audited
 from osler.workflows.study.question import GroupDefinition, Study
 
 UNKNOWN = "unknown"
+DECISIONS = "DECISION//*"
 DAYS_PER_YEAR = 365.25
 THREADS = 2
 
@@ -144,7 +145,10 @@ def matrix_of(
     """Compute the features that a study asks for at each row's prediction time."""
     plan = study.features
     # A birth is the age, and says nothing more by having been recorded.
-    apart = [BIRTH] if study.split.site is None else [BIRTH, f"{study.split.site}//*"]
+    # Nor is what was decided because of a model anything that one may learn from.
+    apart = [BIRTH, DECISIONS]
+    if study.split.site is not None:
+        apart.append(f"{study.split.site}//*")
     matrix = featurise(
         events,
         rows.select("subject_id", "prediction_time"),

@@ -1,0 +1,1 @@
+"""Learning from outcomes: what was decided, whether the model still holds, and which one speaks."""
