@@ -169,7 +169,6 @@ class Cells:
 
 
 AllCells: TypeAlias = dict[tuple[int, int], Cells]  # by root and inner column
-Root: TypeAlias = tuple[int, int, int]  # column, first code, one past the last
 
 
 @dataclass(frozen=True)
@@ -245,21 +244,23 @@ class Search:
 
     def _prune(self, cells: AllCells, starts: int) -> tuple[float, AllCells]:
         """Improve the best tree from the likeliest roots, drop what cannot beat it."""
-        left, right = _root_bounds(cells)
-        total = {key: left[key] + right[key] for key in left}
-        for key in sorted(total, key=lambda key: -total[key])[:starts]:
-            if total[key] > self._to_beat():
-                self._try(*key)
+        roots = _root_bounds(cells)
+        likely = [
+            (float(one.total[at]), j, int(one.spans[at, 0]), int(one.spans[at, 1]))
+            for j, one in roots.items()
+            for at in np.argsort(-one.total)[:starts]
+        ]
+        for most, column, start, stop in sorted(likely, reverse=True)[:starts]:
+            if most > self._to_beat():
+                self._try(column, start, stop)
         floor = self._to_beat()
         kept = {}
         for (j, k), cell in cells.items():
-            spans = [(j, int(a), int(b)) for a, b in cell.root]
-            other_right = np.array([right[span] for span in spans])
-            other_left = np.array([left[span] for span in spans])
-            slim = _slim(cell, floor - other_right, floor - other_left)
+            at = roots[j].at(cell.root)
+            slim = _slim(cell, floor - roots[j].right[at], floor - roots[j].left[at])
             if slim is not None:
                 kept[j, k] = slim
-        return max(total.values(), default=-np.inf), kept
+        return max((float(one.total.max()) for one in roots.values()), default=-np.inf), kept
 
     def _to_beat(self) -> float:
         return self.best.value + self.table.tolerance
@@ -287,24 +288,51 @@ class Search:
 
     def _split(self, column: int, spans: Ints) -> tuple[Cut, Ints]:
         """Cut each range finer; return the cut of all codes and each piece's old range, or −1."""
-        edges = [np.array([0, self.table.sizes[column]])]
-        for start, stop in spans:
-            edges.append(np.linspace(start, stop, PIECES + 1).astype(np.int64))
-        cut = Cut(np.unique(np.concatenate(edges)))
+        pieces = np.linspace(spans[:, 0], spans[:, 1], PIECES + 1).astype(np.int64)
+        cut = Cut(np.unique(np.append(pieces, [0, self.table.sizes[column]])))
         old = np.searchsorted(spans[:, 0], cut.edges[:-1], side="right") - 1
         inside = (old >= 0) & (cut.edges[:-1] < spans[np.maximum(old, 0), 1])
         return cut, np.where(inside, old, -1)
 
 
-def _root_bounds(cells: AllCells) -> tuple[dict[Root, float], dict[Root, float]]:
-    """Return the most of either side over all inner columns, by root column and range."""
-    both: tuple[dict[Root, float], dict[Root, float]] = ({}, {})
-    for (j, _), cell in cells.items():
-        for side, bound in zip(both, (cell.left, cell.right), strict=True):
-            for (start, stop), most in zip(cell.root.tolist(), bound.max(axis=1), strict=True):
-                key = (j, start, stop)
-                side[key] = max(side.get(key, -np.inf), float(most))
-    return both
+@dataclass(frozen=True)
+class Roots:
+    """The most of either side over all inner columns, by range of one root column.
+
+    Parameters
+    ----------
+    spans : shape (T, 2)
+        Sorted; first code and one past the last.
+    left, right : shape (T,)
+    """
+
+    spans: Ints
+    left: Floats
+    right: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Bound of a tree whose root asks within each range, shape (T,)."""
+        return np.asarray(self.left + self.right)
+
+    def at(self, spans: Ints) -> Ints:
+        """Return the places of some of the ranges."""
+        return np.asarray(np.searchsorted(self.spans[:, 0], spans[:, 0]))
+
+
+def _root_bounds(cells: AllCells) -> dict[int, Roots]:
+    """Return the bounds of every root column."""
+    found = {}
+    for j in {root for root, _ in cells}:
+        own = [cell for (root, _), cell in cells.items() if root == j]
+        spans = np.unique(np.concatenate([cell.root for cell in own]), axis=0)
+        roots = Roots(spans, np.full(len(spans), -np.inf), np.full(len(spans), -np.inf))
+        for cell in own:
+            at = roots.at(cell.root)
+            roots.left[at] = np.maximum(roots.left[at], cell.left.max(axis=1))
+            roots.right[at] = np.maximum(roots.right[at], cell.right.max(axis=1))
+        found[j] = roots
+    return found
 
 
 def _by_root(cells: AllCells) -> list[AllCells]:
@@ -315,8 +343,7 @@ def _by_root(cells: AllCells) -> list[AllCells]:
 
 def _bound(cells: AllCells) -> float:
     """Return the most that any of these cells can gain."""
-    left, right = _root_bounds(cells)
-    return max((left[key] + right[key] for key in left), default=-np.inf)
+    return max((float(one.total.max()) for one in _root_bounds(cells).values()), default=-np.inf)
 
 
 def _slim(cell: Cells, left_floor: Floats, right_floor: Floats) -> Cells | None:
