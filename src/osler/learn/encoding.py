@@ -97,14 +97,16 @@ class Encoding:
 
     def tree_design(self, frame: pl.DataFrame) -> Floats:
         """Return one column per number or truth (NaN when missing) and one per level of a word."""
-        width = sum(plan.tree_width for plan in self.plans)
+        width = len(self.tree_owner)
         design = np.empty((frame.height, width), order="F")
+        if frame.height <= FEW_ROWS:
+            self._side_by_side.fill_trees(frame, design)
+            return design
         at = 0
         for values, plan in self._columns(frame):
             block = design[:, at : at + plan.tree_width]
             if isinstance(values, pl.Series):
-                _one_hot(values, plan, block)
-                block[values.is_null().to_numpy() | (not plan.levels)] = np.nan
+                _tree_words(values, plan, block)
             else:
                 block[:, 0] = values
             at += plan.tree_width
@@ -129,7 +131,7 @@ class Encoding:
 
         Missing cells are at the column's centre, with the indicator set where one was learned.
         """
-        width = sum(plan.linear_width for plan in self.plans)
+        width = len(self.linear_owner)
         design = np.zeros((frame.height, width), order="F")
         if frame.height <= FEW_ROWS:
             self._side_by_side.fill(frame, design)
@@ -144,12 +146,12 @@ class Encoding:
     def _side_by_side(self) -> SideBySide:
         return SideBySide(self.plans)
 
-    @property
+    @cached_property
     def tree_owner(self) -> Ints:
         """Input column of each column of the tree design."""
         return np.repeat(np.arange(len(self.plans)), [plan.tree_width for plan in self.plans])
 
-    @property
+    @cached_property
     def linear_owner(self) -> Ints:
         """Input column of each column of the linear design."""
         return np.repeat(np.arange(len(self.plans)), [plan.linear_width for plan in self.plans])
@@ -201,7 +203,7 @@ class Encoding:
 
 
 class SideBySide:
-    """The linear design of few rows, all numbers and truths at once; equal to the last bit.
+    """The designs of few rows, all numbers and truths at once; equal but for rounding.
 
     Parameters
     ----------
@@ -220,6 +222,9 @@ class SideBySide:
             np.array([getattr(plan, name) for plan in varied], dtype=np.float64)
             for name in ("low", "high", "centre", "scale")
         )
+        at_tree = np.cumsum([0, *(plan.tree_width for plan in plans)])
+        self._tree_at = at_tree[np.array(self._numeric, dtype=int)]
+        self._tree_words = [(j, plan, at_tree[j]) for j, plan, _ in self._words]
         places = starts[np.array(self._numeric, dtype=int)]
         self._value_at = places[self._varied]
         marked = [k for k, plan in enumerate(own) if plan.indicator]
@@ -235,14 +240,21 @@ class SideBySide:
         knots = np.array([varied[k].knots for k in which]).T
         return which, knots, natural_spline(self._centre[which], knots)
 
+    def fill_trees(self, frame: pl.DataFrame, design: Floats) -> None:
+        """Fill an empty design for trees."""
+        columns = frame.get_columns()
+        for j, plan, start in self._tree_words:
+            _tree_words(columns[j], plan, design[:, start : start + plan.tree_width])
+        design[:, self._tree_at] = few_as_array(frame.rows(), self._numeric)
+
     def fill(self, frame: pl.DataFrame, design: Floats) -> None:
-        """Fill a design that is all zeros."""
+        """Fill a design for linear predictors that is all zeros."""
         columns = frame.get_columns()
         for j, plan, start in self._words:
             _linear_block(columns[j], plan, design[:, start : start + plan.linear_width])
         if not self._numeric:
             return
-        given = _matrix(frame, [columns[j].name for j in self._numeric])
+        given = few_as_array(frame.rows(), self._numeric)
         design[:, self._mark_at] = np.isnan(given[:, self._marked])
         values = np.clip(given[:, self._varied], self._low, self._high)
         values = np.where(np.isnan(values), self._centre, values)
@@ -258,8 +270,6 @@ def _matrix(frame: pl.DataFrame, names: Sequence[str]) -> Floats:
     if not names:
         return np.empty((frame.height, 0))
     columns = [frame[name] for name in names]
-    if frame.height <= FEW_ROWS:
-        return few_as_array(pl.DataFrame(columns))
     floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
     return np.asarray(pl.DataFrame(floats).to_numpy())
 
@@ -318,10 +328,23 @@ def _one_hot(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
     block[known, codes[known]] = 1.0
 
 
+def _tree_words(series: pl.Series, plan: ColumnPlan, block: Floats) -> None:
+    _one_hot(series, plan, block)
+    block[_absent(series) | (not plan.levels)] = np.nan
+
+
+def _absent(series: pl.Series) -> Bools:
+    """Return which cells are null; asked of the series only where they differ."""
+    missing = series.null_count()
+    if missing in (0, len(series)):
+        return np.full(len(series), missing > 0)
+    return series.is_null().to_numpy()
+
+
 def _linear_block(given: Floats | pl.Series, plan: ColumnPlan, block: Floats) -> None:
     if isinstance(given, pl.Series):
         _one_hot(given, plan, block[:, : len(plan.levels)])
-        absent = given.is_null().to_numpy()
+        absent = _absent(given)
     else:
         absent = np.isnan(given)
     if plan.indicator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ NUMBER, TRUTH, WORD = "number", "truth", "word"
 FEW_ROWS = 64  # up to here a query costs more than the arithmetic
 MOST = 1e50  # so that cubes of splines and squares of sums stay finite
 _DTYPES = {NUMBER: pl.Float64, TRUTH: pl.Boolean, WORD: pl.String}
+_READABLE: set[type[pl.DataType]] = {pl.Float64, pl.Int64, pl.Boolean, pl.String}
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,14 @@ class Schema:
             return self._as_fitted(as_frame(X.select(self.names))[0]), _ignored(extra)
         frame, named = as_frame(X)
         if named and self.named:
-            missing = [name for name in self.names if name not in frame.columns]
+            given = frame.columns
+            known = set(given)
+            missing = [name for name in self.names if name not in known]
             if missing:
                 raise InputError([_missing(name) for name in missing])
             notes = _ignored(frame.width - len(self.names))
-            frame = frame[list(self.names)]
+            names = list(self.names)
+            frame = frame if given == names else frame[names]
         elif frame.width != len(self.names):
             raise InputError(
                 Fault("X", f"{frame.width} columns", f"the {len(self.names)} of the fit")
@@ -73,8 +78,10 @@ class Schema:
         return self._as_fitted(frame), notes
 
     def _as_fitted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        faults, columns, given = [], [], frame.get_columns()
-        for series, kind in zip(given, self.kinds, strict=True):
+        if _types(frame) == [_DTYPES[kind] for kind in self.kinds]:
+            return frame
+        faults, columns = [], []
+        for series, kind in zip(frame.get_columns(), self.kinds, strict=True):
             if series.dtype == _DTYPES[kind]:
                 columns.append(series)
             elif series.null_count() == len(series):
@@ -85,8 +92,12 @@ class Schema:
                 faults.append(Fault(f"X column {series.name!r}", f"{series.dtype} values", kind))
         if faults:
             raise InputError(faults)
-        same = all(new is old for new, old in zip(columns, given, strict=True))
-        return frame if same else pl.DataFrame(columns)
+        return pl.DataFrame(columns) if columns else frame
+
+
+def _types(frame: pl.DataFrame) -> list[type[pl.DataType]]:
+    """Return the class of each column's type: comparing types themselves takes long."""
+    return [type(one) for one in frame.dtypes]
 
 
 def _ignored(extra: int) -> tuple[str, ...]:
@@ -149,14 +160,13 @@ def as_frame(X: Any) -> tuple[pl.DataFrame, bool]:
     return frame, named
 
 
-def few_as_array(frame: pl.DataFrame) -> Floats:
-    """Return numbers and truths of few rows as an array, shape (n, p), NaN where null.
+def few_as_array(rows: Sequence[tuple[Any, ...]], places: Sequence[int]) -> Floats:
+    """Return cells of few rows as an array, shape (n, len(places)), NaN where None.
 
     Cell by cell: waking the threads that would do it for many rows takes longer.
     """
-    if not frame.width:
-        return np.empty((frame.height, 0))
-    return np.array(frame.rows(), dtype=np.float64).reshape(frame.height, frame.width)
+    cells = [[row[place] for place in places] for row in rows]
+    return np.array(cells, dtype=np.float64).reshape(len(rows), len(places))
 
 
 def _few_as_numbers(
@@ -166,17 +176,20 @@ def _few_as_numbers(
 
     A query, even one for all columns, takes longer on a single row than its model.
     """
-    columns = [frame[name] for name in numbers]
-    floats = [one if one.dtype == pl.Float64 else one.cast(pl.Float64) for one in columns]
-    matrix = few_as_array(pl.DataFrame(floats))
+    places = [place for place, dtype in enumerate(frame.dtypes) if dtype.is_numeric()]
+    rows = frame.rows()
+    matrix = few_as_array(rows, places)
     absent = np.isnan(matrix)
-    nulls = np.array([one.null_count() for one in floats])
-    for at in np.flatnonzero(absent.sum(axis=0) > nulls):
-        floats[at] = pl.Series(numbers[at], matrix[:, at], nan_to_null=True)
-    changed = {one.name: one for one, old in zip(floats, columns, strict=True) if one is not old}
-    if changed:
-        frame = pl.DataFrame([changed.get(one.name, one) for one in frame.get_columns()])
-    return frame, tuple(np.where(absent, 0.0, np.abs(matrix)).max(axis=0).tolist())
+    not_null = np.array([[row[place] is not None for place in places] for row in rows])
+    columns = frame.get_columns()
+    changed = False
+    for at, place in enumerate(places):
+        holes = bool((absent[:, at] & not_null[:, at]).any())
+        if holes or columns[place].dtype != pl.Float64:
+            columns[place] = pl.Series(numbers[at], matrix[:, at], nan_to_null=True)
+            changed = True
+    most = tuple(np.where(absent, 0.0, np.abs(matrix)).max(axis=0).tolist())
+    return pl.DataFrame(columns) if changed else frame, most
 
 
 def _out_of_range(numbers: list[str], most: tuple[float, ...]) -> list[Fault]:
@@ -281,6 +294,8 @@ def _pandas_column(name: str, column: Any, faults: list[Fault]) -> pl.Series:
 
 def _readable(frame: pl.DataFrame, faults: list[Fault]) -> pl.DataFrame:
     """Return the frame with only numbers, truths and words; the rest are faults."""
+    if set(_types(frame)) <= _READABLE:
+        return frame
     changed = []
     for name, dtype in frame.schema.items():
         if dtype == pl.Object:
