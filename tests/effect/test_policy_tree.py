@@ -164,6 +164,16 @@ def test_rules_cover_everyone_once_and_redundant_questions_go():
     assert tree.depth == 0
 
 
+def test_no_action_is_given_where_nobody_was_seen():
+    """A side that one action serves best is one leaf, with no branch that no row has shown."""
+    x = np.arange(40.0)[:, None]
+    scores = np.column_stack([np.zeros(40), np.where(x[:, 0] < 20, 1.0, 0.5), np.zeros(40)])
+    scores[20:30, 2] = 3.0
+    tree = policy_tree(scores, x).tree
+    assert len(tree.rules()) == 3
+    assert {action for _, action in tree.rules()} == {"1", "2"}
+
+
 def test_a_tree_survives_its_file():
     """JSON and back gives the same choices; what is not a tree is damage."""
     scores, x = trial(9, 70, 3, 3)

@@ -117,7 +117,8 @@ def best_stump(table: Table, inside: Bools) -> Stump:
         value[:-1][code[:-1] == code[1:]] = -np.inf
         at = int(value.argmax())
         if value[at] > best.value:
-            low, high = int(below[:, at].argmax()), int(above[:, at].argmax())
+            low = int(below[:, at].argmax())
+            high = int(above[:, at].argmax()) if at + 1 < len(rows) else low
             best = Stump(float(value[at]), column, int(code[at]), low, high)
     return best
 
