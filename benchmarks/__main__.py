@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "benchmarks.md"
 NOT_BENCHMARKS = ("__init__", "__main__", "synthetic")
 NEEDS_DATA = (
+    "effect_individual",
+    "effect_verdict",
     "metabric",
     "pgx_cases",
     "pgx_speed",
