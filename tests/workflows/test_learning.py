@@ -14,7 +14,7 @@ from osler import Damaged, InputError, NotEstimable, workflows
 from osler.errors import Refused
 from osler.testing import cohort, patient
 from osler.vault import Key, Vault
-from osler.workflows.learning.decisions import NO_PREDICTION, NO_SUBJECT, decided
+from osler.workflows.learning.decisions import NO_PREDICTION, NO_SUBJECT, decided, events_of
 from osler.workflows.learning.protocol import Protocol
 
 STUDY = """
@@ -223,3 +223,22 @@ def test_shown_and_followed_is_acted_on_and_silent_never_is() -> None:
     assert found["acted"].to_list() == [True, False, False]
     assert found["prediction"].round(3).to_list() == [0.3] * 3
     assert decided(events, "b" * 64).is_empty()
+
+
+def test_a_subject_is_meant_by_its_name_or_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name it was loaded under and the id that the vault gave it are the same person."""
+    monkeypatch.setenv("OSLER_STATE", str(tmp_path / "state"))
+    vault = Vault.init(tmp_path / "vault", Key.create_file(tmp_path / "key"), shards=1)
+    with vault.loading(source="test", digest="0" * 64) as load:
+        number = int(load.subjects.of(pl.Series(["P-1"]))[0])
+        load.append(cohort(patient(subject_id=number).event("A")))
+    line = {"time": "2021-01-01", "prediction": "0.2", "shown": "no", "options": None,
+            "choice": "nothing", "override_reason": None}  # fmt: skip
+    table = pl.DataFrame([{"subject": one, **line} for one in ("P-1", str(number), "P-2")])
+    with vault.loading(source="test", digest="1" * 64) as load:
+        found = events_of(table, "a" * 64, load.subjects, pl.Series([number]))
+        load.abandon()
+    assert found.events["subject_id"].to_list() == [number, number]
+    assert found.why == {NO_SUBJECT: 1}

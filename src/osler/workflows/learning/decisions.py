@@ -121,7 +121,7 @@ def events_of(table: pl.DataFrame, run: str, subjects: SubjectNames, known: pl.S
     subjects, known
         Names of the vault's subjects, and the ids that it holds.
     """
-    ids = subjects.of(table["subject"].str.strip_chars()).cast(pl.Int64)
+    ids = _ids(table["subject"].str.strip_chars(), subjects, known)
     frame = table.with_columns(
         subject_id=ids,
         at=read_times(table["time"]).values,
@@ -154,6 +154,14 @@ def events_of(table: pl.DataFrame, run: str, subjects: SubjectNames, known: pl.S
         pl.Series("text_value", said, dtype=pl.String),
     )
     return Decisions(as_events(events), table.height, dict(counted))
+
+
+def _ids(written: pl.Series, subjects: SubjectNames, known: pl.Series) -> pl.Series:
+    """Return the vault's own ids as they are, and for any other text the id that it was given."""
+    own = written.cast(pl.Int64, strict=False)
+    is_own = own.is_in(known.implode()).fill_null(False)
+    named = subjects.of(pl.select(pl.when(~is_own).then(written)).to_series()).cast(pl.Int64)
+    return pl.select(pl.when(is_own).then(own).otherwise(named)).to_series()
 
 
 def _readable(choices: pl.Series) -> pl.Series:
