@@ -16,6 +16,7 @@ from osler.effect.average import (
 )
 from osler.effect.nuisance import Nuisance, estimate, folds_of
 from osler.effect.problem import Problem
+from osler.effect.regression import strongest
 from osler.effect.scores import doubly_robust
 from osler.errors import InputError, NotEstimable
 
@@ -208,3 +209,26 @@ def test_several_arms_are_each_compared() -> None:
         for arm, truth in ((0, -1.0), (2, 2.0)):
             found = average(scores, problem, arm)
             assert found.low - 0.05 < truth < found.high + 0.05
+
+
+def test_many_columns_of_noise_do_not_hide_the_confounder() -> None:
+    """With more columns than rows most of the confounding is still taken out."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 420))
+    a = (rng.random(400) < 1 / (1 + np.exp(-x[:, 0]))).astype(int)
+    y = x[:, 0] + a + rng.normal(size=400)
+    problem = Problem.of(x, a, y)
+    nuisance = estimate(problem, 0)
+    found = average(doubly_robust(problem, nuisance), problem, 1)
+    naive = y[a == 1].mean() - y[a == 0].mean()
+    assert naive > 1.6
+    assert abs(found.value - 1.0) < 0.5 * (naive - 1.0)
+
+
+def test_the_strongest_columns_are_kept() -> None:
+    """Screening keeps what goes with a target, and everything where columns are few."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 30))
+    targets = np.column_stack([x[:, 7], -x[:, 11]]) + 0.1 * rng.normal(size=(200, 2))
+    assert strongest(x, targets, 2).tolist() == [7, 11]
+    assert strongest(x, targets).tolist() == list(range(30))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from osler.effect.problem import RMST, Problem
+from osler.effect.regression import strongest
 from osler.errors import NotEstimable
 from osler.learn.boosting import boost_over_folds, settings_for
 from osler.learn.designs import Designs
@@ -164,8 +165,11 @@ class _Scores:
         return self._cox(both, kind, learn, free=dummies.shape[1])
 
     def _cox(self, design: Floats, kind: _Kind, rows: Bools, free: int = 0) -> Floats:
-        centred = design - design[rows].mean(axis=0)
         loss = CoxLoss(self._outcome.time[rows], kind.happened[rows])
+        residual = loss.curvature(np.zeros(loss.rows))[0]
+        kept = free + strongest(design[rows][:, free:], residual[:, None])
+        design = design[:, np.concatenate([np.arange(free), kept])]
+        centred = design - design[rows].mean(axis=0)
         penalty = np.full(design.shape[1], kind.penalty)
         penalty[:free] = 0.1
         coefficients = ridge(centred[rows], loss, penalty).coefficients

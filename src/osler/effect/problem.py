@@ -267,7 +267,7 @@ def _plain(values: Any, where: str) -> list[Any]:
         listed = list(values)
     else:
         raise InputError(Fault(where, f"a {type(values).__name__}", "one value for every row"))
-    missing = sum(v is None or v != v for v in listed)
+    missing = sum(_is_missing(v) for v in listed)
     if missing:
         raise InputError(
             Fault(where, f"{missing} missing values", "a label in every row", "leave them out")
@@ -277,6 +277,15 @@ def _plain(values: Any, where: str) -> list[Any]:
         came = "no rows" if not listed else f"{len(strange)} values of another type"
         raise InputError(Fault(where, came, "0/1 or labels"))
     return [_whole(v) for v in listed]
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA has no truth value
+        return True
 
 
 def _whole(value: Any) -> Any:

@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
 from osler.effect.problem import Problem
-from osler.effect.regression import simplex
+from osler.effect.regression import FEW_COLUMNS, MOST_COLUMNS, simplex, strongest
 from osler.learn.boosting import TreeData, boost_over_folds, settings_for
 from osler.learn.designs import Designs
 from osler.learn.linear import ridge
@@ -34,16 +34,22 @@ def propensities(problem: Problem, designs: Designs, fold: Ints, seed: int, fast
     candidates = [_linear(problem, designs, fold, penalty) for penalty in PENALTIES]
     if fast:
         return candidates[0]
+    if designs.linear_width > 2 * FEW_COLUMNS:
+        candidates.append(_linear(problem, designs, fold, PENALTIES[0], FEW_COLUMNS))
     return _mixed([*candidates, _boosted(problem, designs, fold, seed)], problem.arm)
 
 
-def _linear(problem: Problem, designs: Designs, fold: Ints, penalty: float) -> Floats:
+def _linear(
+    problem: Problem, designs: Designs, fold: Ints, penalty: float, most: int = MOST_COLUMNS
+) -> Floats:
     design = designs.every(1)
     each = np.where(designs.encoding.linear_curved, CURVED, 1.0) * penalty
     chance = np.empty((problem.rows, problem.arms))
     for one in np.unique(fold):
         held = fold == one
-        chance[held] = _fitted(design[~held], problem.arm[~held], problem.arms, design[held], each)
+        chance[held] = _fitted(
+            design[~held], problem.arm[~held], problem.arms, design[held], each, most
+        )
     return chance
 
 
@@ -76,7 +82,11 @@ def _mixed(candidates: list[Floats], arm: Ints) -> Floats:
     return np.asarray(np.tensordot(weights, np.stack(candidates), 1))
 
 
-def _fitted(design: Floats, arm: Ints, arms: int, asked: Floats, penalty: Floats) -> Floats:
+def _fitted(
+    design: Floats, arm: Ints, arms: int, asked: Floats, penalty: Floats, most: int
+) -> Floats:
+    kept = strongest(design, np.eye(arms)[arm], most)
+    design, asked, penalty = design[:, kept], asked[:, kept], penalty[kept]
     if arms == 2:
         loss = LogisticLoss((arm == 1).astype(np.float64))
         fit = ridge(design, loss, penalty)

@@ -18,6 +18,8 @@ PENALTIES = np.geomspace(0.1, 3000.0, 10)
 LOGISTIC_PENALTIES = (1.0, 30.0)
 FAST_PENALTY = 3.0
 FEWEST_FOR_OWN_TREES = 200
+MOST_COLUMNS = 300
+FEW_COLUMNS = 20  # of wide designs a second regression keeps so many: a few causes, much noise
 
 
 class SquaredLoss:
@@ -148,6 +150,28 @@ def simplex(objective: Callable[[Floats], tuple[float, Floats]], count: int) -> 
     return np.asarray(weights / weights.sum())
 
 
+def strongest(design: Floats, targets: Floats, most: int = MOST_COLUMNS) -> Ints:
+    """Return which columns go most with any of the targets, all of them where they are few.
+
+    Parameters
+    ----------
+    design : shape (n, p)
+        Rows that are learned from, and no others.
+    targets : shape (n, k)
+
+    References
+    ----------
+    Fan & Lv 2008, J R Stat Soc B 70:849-911 (screening by marginal strength).
+    """
+    if design.shape[1] <= most:
+        return np.arange(design.shape[1])
+    x, y = design - design.mean(axis=0), targets - targets.mean(axis=0)
+    size = np.sqrt(np.maximum(np.sum(x**2, axis=0), 1e-12))
+    scale = np.sqrt(np.maximum(np.sum(y**2, axis=0), 1e-12))
+    together = np.max(np.abs(x.T @ y) / scale, axis=1) / size
+    return np.sort(np.argsort(-together, kind="stable")[:most])
+
+
 class _Task:
     """The candidates for one problem's expected outcomes."""
 
@@ -166,11 +190,13 @@ class _Task:
                 yield self._linear(penalty)
         else:
             yield self._linear(FAST_PENALTY)
+        if self._designs.linear_width > 2 * FEW_COLUMNS:
+            yield self._linear(LOGISTIC_PENALTIES[0], FEW_COLUMNS)
         yield self._shared_trees()
         if np.bincount(self._problem.arm).min() >= FEWEST_FOR_OWN_TREES:
             yield self._own_trees()
 
-    def _linear(self, penalty: float) -> Floats:
+    def _linear(self, penalty: float, most: int = MOST_COLUMNS) -> Floats:
         """Return penalised regressions within each arm."""
         design = self._designs.every(1)
         answer = np.empty((self._problem.rows, self._problem.arms))
@@ -178,7 +204,7 @@ class _Task:
             for arm in range(self._problem.arms):
                 rows = ~held & (self._problem.arm == arm)
                 answer[held, arm] = _line(
-                    design[rows], self._y[rows], design[held], penalty, self._binary
+                    design[rows], self._y[rows], design[held], penalty, self._binary, most
                 )
         return answer
 
@@ -228,7 +254,11 @@ class _Task:
         return expit(scores + level) if self._binary else level + scale * scores
 
 
-def _line(design: Floats, y: Floats, asked: Floats, penalty: float, binary: bool) -> Floats:
+def _line(
+    design: Floats, y: Floats, asked: Floats, penalty: float, binary: bool, most: int
+) -> Floats:
+    kept = strongest(design, y[:, None], most)
+    design, asked = design[:, kept], asked[:, kept]
     if not binary:
         return Ridge.fit(design, y).predict(asked)
     if y.min() == y.max():
