@@ -13,6 +13,9 @@ from osler.learn.outcome import SurvivalOutcome
 MOST_TIMES = 1000
 ROWS_AT_ONCE = 1024
 LEFT_OUT = 0.1
+MOST_ROWS_TO_MATCH = 20_000
+MATCHING_STEPS = 3
+WITHIN_ERRORS = 1.96
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,8 @@ def baseline(outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[Floats]) -> H
     """Estimate the baseline hazards of all causes, given every row's predictors.
 
     Tied events leave the risk set one after another, as in Fleming and Harrington's estimator;
-    so that heavy ties give the Kaplan–Meier curve, not an excess of survivors.
+    so that heavy ties give the Kaplan–Meier curve, not an excess of survivors. Without late entry
+    they are then brought to average to Aalen and Johansen's estimate, see `_matched`.
 
     Parameters
     ----------
@@ -197,7 +201,52 @@ def baseline(outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[Floats]) -> H
             weight = np.exp(np.clip(eta[:, cause, now], -ETA_LIMIT, ETA_LIMIT))
             held = period[cause] == now
             jumps[cause, held] = (share * loss.exposure(weight))[held]
-    return thinned(Hazards(times, jumps, period, events), loss.deaths)
+    found = thinned(Hazards(times, jumps, period, events), loss.deaths)
+    return found if outcome.entry.any() or not eta.any() else _matched(found, outcome, eta)
+
+
+def _matched(hazards: Hazards, outcome: SurvivalOutcome, eta: Floats) -> Hazards:
+    """Return hazards whose incidences average to Aalen and Johansen's over the rows.
+
+    Where censoring depends on the features, that estimate is wrong and the hazards are right. So
+    nothing is done if, before the last tenth of the events, the two are anywhere further apart
+    than its sampling error explains.
+    """
+    none = null_incidence(outcome)
+    step = np.searchsorted(none.times, hazards.times, side="right")
+    level = np.zeros((1, none.causes, 1))
+    observed = none._curves(level, len(none.times))[0][:, step]
+    sample = eta[:: -(-len(eta) // MOST_ROWS_TO_MATCH)]
+    curves = [hazards._curves(sample[part], len(step)).sum(axis=0) for part in _parts(len(sample))]
+    mean = np.sum(curves, axis=0)[:, 1:] / len(sample)
+    error = np.sqrt(observed * (1 - observed) / len(outcome))
+    early = np.cumsum(hazards.events.sum(axis=0)) <= (1 - LEFT_OUT) * hazards.events.sum()
+    if (np.abs(mean - observed) > WITHIN_ERRORS * error + 1e-12)[:, early].any():
+        return hazards
+    jumps = _matching_jumps(hazards, sample, np.diff(observed, axis=1, prepend=0.0))
+    return Hazards(hazards.times, jumps, hazards.period, hazards.events)
+
+
+def _matching_jumps(hazards: Hazards, eta: Floats, gained: Floats) -> Floats:
+    """Return the jumps under which the rows' mean incidence gains this much at each time.
+
+    Parameters
+    ----------
+    eta : shape (n, causes, periods)
+    gained : shape (causes, g)
+    """
+    ratio = np.exp(np.clip(eta, -ETA_LIMIT, ETA_LIMIT))
+    every = np.arange(hazards.causes)
+    jumps, alive = np.zeros(hazards.jumps.shape), np.ones(len(eta))
+    for at in range(len(hazards.times)):
+        held = ratio[:, every, hazards.period[:, at]]
+        lost, step = alive, hazards.jumps[:, at]
+        for _ in range(MATCHING_STEPS):
+            lost = alive * _share_lost(held @ step)
+            step = gained[:, at] / np.maximum(lost @ held / len(eta), 1e-12)
+        jumps[:, at] = step
+        alive = alive * np.exp(-(held @ step))
+    return jumps
 
 
 def thinned(hazards: Hazards, deaths: Ints) -> Hazards:

@@ -16,6 +16,7 @@ from osler.learn.score import Score
 FEWEST_EVENTS_PER_PERIOD = 60
 MOST_PERIODS = 4
 PENALTIES = (30.0, 100.0, 300.0, 1000.0)
+LEAST_GAIN = 2.0  # held-out log-likelihood that chance alone may show
 SLOPE_PENALTY = 1.0
 MOST_ROWS = 20_000
 
@@ -108,7 +109,12 @@ def learn_timed(
     """Let a score change over follow-up as far as held-out rows support it.
 
     The number of periods (each with as many events) doubles, and a penalty on changes is tried
-    for each, while the held-out partial likelihood falls. One period and no change is the start.
+    for each, while the held-out partial likelihood gains more than chance: `LEAST_GAIN`, and one
+    standard error over the folds. One period and no change is the start.
+
+    References
+    ----------
+    Breiman et al. 1984, Classification and Regression Trees, section 3.4.3 (one standard error).
 
     Returns
     -------
@@ -123,12 +129,19 @@ def learn_timed(
     while periods <= min(MOST_PERIODS, len(happened) // FEWEST_EVENTS_PER_PERIOD):
         cuts = np.unique(np.quantile(happened, np.arange(1, periods) / periods))
         tried = [(task.held_out_loss(cuts, p), cuts, p) for p in PENALTIES if not clock.past(0.8)]
-        if not tried or min(t[0] for t in tried) >= best_loss:
+        if not tried:
             break
-        best_loss, best_cuts, best_penalty = min(tried, key=lambda t: t[0])
-        best = best_cuts, best_penalty
+        loss_now, *_ = least = min(tried, key=lambda t: float(t[0].sum()))
+        if not _gains(best_loss - loss_now):
+            break
+        best_loss, best = loss_now, least[1:]
         periods *= 2
     return unchanged if best is None else task.finish(*best)
+
+
+def _gains(by_fold: Floats) -> bool:
+    error = float(np.sqrt(len(by_fold)) * np.std(by_fold, ddof=1))
+    return float(by_fold.sum()) > max(LEAST_GAIN, error)
 
 
 class _Changes:
@@ -154,9 +167,10 @@ class _Changes:
         self._score, self._out_of_fold = score, out_of_fold
         self._designs, self._all_fold = designs, fold
 
-    def unchanged_loss(self) -> float:
+    def unchanged_loss(self) -> Floats:
+        """Return the held-out loss of every fold, shape (folds,)."""
         parts = [self._fold == f for f in np.unique(self._fold)]
-        return sum(self._loss.subset(h).value(self._design[h, 0]) for h in parts)
+        return np.array([self._loss.subset(h).value(self._design[h, 0]) for h in parts])
 
     def _fit(
         self,
@@ -171,18 +185,22 @@ class _Changes:
         design = self._design[rows][inside]
         return ridge(design, part, each, None, tolerance, self._sign), design, each
 
-    def held_out_loss(self, cuts: Floats, penalty: float) -> float:
+    def held_out_loss(self, cuts: Floats, penalty: float) -> Floats:
+        """Return the held-out loss of every fold under these changes, shape (folds,)."""
+        folds = np.unique(self._fold)
+        return np.array([self._fold_loss(f, cuts, penalty) for f in folds])
+
+    def _fold_loss(self, fold: int, cuts: Floats, penalty: float) -> float:
         total = 0.0
-        for f in np.unique(self._fold):
-            learn, held = self._fold != f, self._fold == f
-            learned = zip(
-                within_periods(self._loss.subset(learn), cuts),
-                within_periods(self._loss.subset(held), cuts),
-                strict=True,
-            )
-            for (inside, part), (inside_held, part_held) in learned:
-                fit, _, _ = self._fit(learn, part, inside, penalty, ROUGH)
-                total += part_held.value(fit.predict(self._design[held][inside_held]))
+        learn, held = self._fold != fold, self._fold == fold
+        learned = zip(
+            within_periods(self._loss.subset(learn), cuts),
+            within_periods(self._loss.subset(held), cuts),
+            strict=True,
+        )
+        for (inside, part), (inside_held, part_held) in learned:
+            fit, _, _ = self._fit(learn, part, inside, penalty, ROUGH)
+            total += part_held.value(fit.predict(self._design[held][inside_held]))
         return total
 
     def finish(self, cuts: Floats, penalty: float) -> tuple[TimedScore, Floats]:
