@@ -227,7 +227,7 @@ def test_settings_can_be_read_and_changed() -> None:
 def test_individual_effects_have_intervals_and_survive_saving(tmp_path: Path) -> None:
     """Effects lie in their intervals; a loaded model says the same and holds no rows."""
     x, a, y = care(n=250)
-    model = fast().fit(x, a, y)
+    model = fast(reference=np.int64(0), seed=np.int64(1)).fit(x, a, y)
     effect = model.effect(x[:7])
     low, high = model.effect_interval(x[:7])
     assert effect.shape == low.shape == (7,)

@@ -312,7 +312,7 @@ class TreatmentEffect:
         stored = Stored(
             KIND,
             {
-                "settings": self.get_params(),
+                "settings": {name: _plain(value) for name, value in self.get_params().items()},
                 "known": known.to_json(),
                 "verdict": self.verdict().to_json(),
                 "policies": [one.to_json() for one in self._policies.values()],
@@ -418,6 +418,11 @@ class TreatmentEffect:
             came = "none" if arm is None else "no arm of the fit besides the reference"
             raise InputError(Fault("arm", came, f"one of {listed}"))
         return found[0]
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as JSON takes it."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _check_level(level: float) -> None:
