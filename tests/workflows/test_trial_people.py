@@ -121,3 +121,16 @@ def test_a_grace_period_needs_a_time_of_the_outcome() -> None:
     )
     with pytest.raises(InputError, match="grace"):
         Study.parse(text)
+
+
+def test_what_decides_a_treatment_may_be_adjusted_for_without_predicting() -> None:
+    """Codes under `also` are in the trial's columns alone; the arms' own codes in neither."""
+    text = STUDY.replace("aggregations: [count, last]", "aggregations: [count], exclude: [WARD]")
+    text = text.replace("  grace: 30d", "  grace: 30d\n  also: [WARD]")
+    study = Study.parse(text)
+    one = patient(subject_id=1).event("WARD", day=-1).event("DRUG", day=-1).event("START", day=0)
+    material = of_events(cohort(one.died(day=90)), study)
+    assert "WARD" not in {column.code for column in material.matrix.columns}
+    assert "WARD" in {column.code for column in material.adjusted.columns}
+    plain = of_events(cohort(one.died(day=90)), Study.parse(STUDY))
+    assert plain.adjusted is plain.matrix

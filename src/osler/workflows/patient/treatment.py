@@ -13,7 +13,8 @@ from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Re
 from osler.report.numbers import decimal
 from osler.report.treatment import TREATMENT, Unit
 from osler.workflows.patient.part import Part
-from osler.workflows.patient.prognosis import asked_of, outside_domain
+from osler.workflows.patient.prognosis import Patient, asked_of, outside_domain
+from osler.workflows.study.gather import adjusting_of
 from osler.workflows.study.saved import MODEL, SavedRun
 from osler.workflows.study.trial.estimate import EFFECT
 
@@ -51,12 +52,20 @@ def treatment(
     outside = fold is None and outside_domain(run, fitted, seen.matrix)
     model = TreatmentEffect.load(run.path / MODEL / EFFECT)
     own = told["verdict"] == PERSONALISE and not outside
-    row = seen.matrix.select(list(model.feature_names))
+    row = _known_of(run, subject_id, events, seen).select(list(model.feature_names))
     options = [_option(model, told, arm, row, own=own) for arm in told["design"]["arms"][1:]]
     caveats = _caveats(told, own=own, outside=outside, known=fold is not None)
     findings = tuple(_finding(run, told, one, caveats, provenance) for one in options)
     quarter = "" if own or outside else _quarter(model, told, row)
     return Part(findings, {**_section(run, told, caveats, options), "quarter": quarter})
+
+
+def _known_of(run: SavedRun, subject_id: int, events: pl.DataFrame, seen: Patient) -> FeatureMatrix:
+    """Return what the trial adjusted for, as this patient has it."""
+    at = pl.Series([seen.prediction_time], dtype=pl.Datetime("us"))
+    rows = pl.DataFrame({"subject_id": [subject_id], "prediction_time": at})
+    wider = adjusting_of(events, rows, run.study)
+    return seen.matrix if wider is None else wider
 
 
 def _quarter(model: TreatmentEffect, told: Mapping[str, Any], row: FeatureMatrix) -> str:

@@ -193,6 +193,7 @@ def _not_learned_from(saved: SavedRun, material: Material, vault: Vault) -> Mate
         groups=material.groups[kept],
         latest_source=material.latest_source[kept],
         occurrences=material.occurrences[kept],
+        adjusting=None if material.adjusting is None else material.adjusting.take(kept),
     )
 
 

@@ -50,6 +50,7 @@ class Material:
     groups: pl.DataFrame
     latest_source: pl.Series
     occurrences: pl.DataFrame
+    adjusting: FeatureMatrix | None = None
 
     @classmethod
     def concat(cls, parts: Iterable[Material]) -> Material:
@@ -69,7 +70,18 @@ class Material:
             pl.concat([part.groups for part in listed])[order],
             pl.concat([part.latest_source for part in listed])[order],
             pl.concat([part.occurrences for part in listed])[order],
+            _joined([part.adjusting for part in listed], order),
         )
+
+    @property
+    def adjusted(self) -> FeatureMatrix:
+        """What a trial may adjust for, row by row."""
+        return self.matrix if self.adjusting is None else self.adjusting
+
+
+def _joined(parts: list[FeatureMatrix | None], order: pl.Series) -> FeatureMatrix | None:
+    told = [one for one in parts if one is not None]
+    return FeatureMatrix.concat(told).take(order.to_numpy()) if told else None
 
 
 def gather(
@@ -131,6 +143,7 @@ def of_events(events: pl.DataFrame, study: Study) -> Material:
         groups_of(events, cohort.rows, study),
         latest_source_of(events, cohort.rows),
         occurrences_of(events, cohort.rows, study),
+        adjusting_of(events, cohort.rows, study),
     )
 
 
@@ -177,6 +190,17 @@ def without_race(matrix: FeatureMatrix, hierarchy: Hierarchy | None = None) -> F
     if not dropped:
         return matrix
     return matrix.select([str(one) for one in matrix.columns if one.code not in dropped])
+
+
+def adjusting_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> FeatureMatrix | None:
+    """Compute what a trial adjusts for, where it names codes that are no features of the study."""
+    also = () if study.treatment is None else study.treatment.also
+    if not also:
+        return None
+    plan = study.features
+    left_out = tuple(one for one in plan.exclude if one not in also)
+    wider = replace(plan, include=(*plan.include, *also), exclude=left_out)
+    return matrix_of(events, rows, replace(study, features=wider))
 
 
 def groups_of(events: pl.DataFrame, rows: pl.DataFrame, study: Study) -> pl.DataFrame:

@@ -85,7 +85,7 @@ def trial_of(
     columns: tuple[Column, ...] = ()
     try:
         people = people_of(material, outcomes, plan)
-        part = material.matrix.take(people.rows)
+        part = material.adjusted.take(people.rows)
         columns = adjusted_for(part, study, plan)
         model = TreatmentEffect(
             outcome=str(study.outcome["type"]),
@@ -121,7 +121,7 @@ def adjusted_for(part: FeatureMatrix, study: Study, plan: TrialPlan) -> tuple[Co
     columns = tuple(
         one
         for one in frequent
-        if _listed(one.code, plan.include)
+        if _listed(one.code, (*plan.include, *plan.also))
         and not _listed(one.code, plan.exclude)
         and not treated(one.code)
     )

@@ -66,6 +66,9 @@ class TrialPlan:
         Predicates of outcomes that no arm can change.
     include, exclude
         Patterns of the codes that are adjusted for, within the features of the study.
+    also
+        Patterns of codes that the study leaves out of its features, and that are adjusted for all
+        the same: what decides a treatment may be nothing to predict from.
     """
 
     arms: Mapping[str, str | None]
@@ -79,6 +82,7 @@ class TrialPlan:
     negative_controls: tuple[str, ...] = ()
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     policy: PolicyPlan = field(default_factory=PolicyPlan)
 
     @property
@@ -125,6 +129,7 @@ def read_trial(
         negative_controls=_known(section, "negative_controls", defined),
         include=section.texts("include", ("*",)),
         exclude=section.texts("exclude"),
+        also=section.texts("also"),
         policy=_policy(section.section("policy"), arms),
     )
     if plan.probability and not plan.randomised:
