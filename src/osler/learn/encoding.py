@@ -13,7 +13,7 @@ import polars as pl
 from osler.learn.losses import Bools, Floats, Ints
 from osler.learn.table import FEW_ROWS, NUMBER, WORD, Schema, few_as_array
 
-MOST_LEVELS = 30
+MOST_LEVELS = 100
 RAREST_LEVEL = 5
 WINSOR = 0.005
 KNOTS = (0.05, 0.35, 0.65, 0.95)  # four knots: Harrell 2015, Regression Modeling Strategies, 2.4.6
