@@ -28,14 +28,23 @@ Floats = NDArray[np.float64]
 
 
 def alike_among(
-    fitted: FittedModel, matrix: FeatureMatrix, outcomes: Outcomes, horizons: Floats
+    fitted: FittedModel,
+    matrix: FeatureMatrix,
+    outcomes: Outcomes,
+    train: NDArray[np.int64],
+    horizons: Floats,
 ) -> Alike | None:
     """Group the people whom a model learned from; None where they are too few.
 
     Each person counts once: of several rows of one, a row is drawn that does not depend on what
     became of her. Of very many people some thousand are taken, evenly.
+
+    Parameters
+    ----------
+    train
+        Positions of the rows that the model learned from.
     """
-    rows = one_row_each(matrix.rows["subject_id"].to_numpy())
+    rows = train[one_row_each(matrix.rows["subject_id"].to_numpy()[train])]
     rows = rows[:: -(-len(rows) // MOST_PEOPLE)]
     part, own = fitted.of(matrix.take(rows)), outcomes.take(rows)
     coordinates = fitted.model.coordinates(part)

@@ -142,7 +142,7 @@ def _with_alike(
 ) -> list[FittedModel]:
     """Give each model what became of the people whom it learned from."""
     jobs = (
-        delayed(alike_among)(model, matrix.take(train), outcomes.take(train), horizons)
+        delayed(alike_among)(model, matrix, outcomes, train, horizons)
         for model, train in zip(models, training, strict=True)
     )
     with threadpool_limits(1):
