@@ -11,7 +11,13 @@ from osler.learn.losses import ETA_LIMIT, Floats
 from osler.learn.outcome import SurvivalOutcome
 
 
-def pooled(old: Hazards, outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[Floats]) -> Hazards:
+def pooled(
+    old: Hazards,
+    outcome: SurvivalOutcome,
+    eta: Floats,
+    cuts: Sequence[Floats],
+    grown: Floats | None = None,
+) -> Hazards:
     """Return the baseline hazards of old rows and new ones.
 
     A jump is events over the weight at risk, so that the old weight can be had back wherever an
@@ -24,12 +30,16 @@ def pooled(old: Hazards, outcome: SurvivalOutcome, eta: Floats, cuts: Sequence[F
         Of the new rows, with log hazard ratios from where the old ones are counted.
     cuts
         As in `osler.learn.incidence.baseline`.
+    grown : shape (causes, periods), optional
+        By how much the weight of the old rows grew since their jumps were estimated.
     """
     times = np.union1d(old.times, outcome.time[outcome.event > 0])
     period = np.stack([np.searchsorted(cut, times, side="left") for cut in cuts])
     jumps, events = np.zeros(period.shape), np.zeros(period.shape, dtype=np.int64)
     for cause in range(old.causes):
         weight = _before(old, cause, times)
+        if grown is not None:
+            weight *= grown[cause, period[cause]]
         for now in np.unique(period[cause]):
             held = period[cause] == now
             weight[held] += _at_risk(outcome, eta[:, cause, now], times)[held]

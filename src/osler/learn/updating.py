@@ -24,7 +24,7 @@ from osler.learn.boosting import TreeData, Trees, boost, boost_over_folds, setti
 from osler.learn.designs import Designs
 from osler.learn.incidence import Hazards
 from osler.learn.linear import limits, nearest_within
-from osler.learn.losses import Bools, CoxLoss, Floats, Ints, LogisticLoss, Loss
+from osler.learn.losses import ETA_LIMIT, Bools, CoxLoss, Floats, Ints, LogisticLoss, Loss
 from osler.learn.outcome import SurvivalOutcome
 from osler.learn.pooling import pooled
 from osler.learn.preparing import fold_count
@@ -65,7 +65,9 @@ class Memory:
         stride = -(-designs.rows // MOST_ROWS)
         used = np.zeros(designs.rows, dtype=bool)
         used[::stride] = True
-        part = Designs(designs.encoding, designs.frame[np.flatnonzero(used)])
+        part = designs
+        if stride > 1:
+            part = Designs(designs.encoding, designs.frame[np.flatnonzero(used)])
         trees = _tree_part(score, part)
         beside = np.column_stack([np.ones(part.rows), trees])
         information = loss.subset(used).hessian(score.predict(part), beside) * stride
@@ -166,8 +168,8 @@ def update_score(
 
     Returns
     -------
-    The new score, the memory of all rows so far, and what was added to the score of each new row,
-    shape (n,); what trees add, by trees that did not see the row.
+    The new score, the memory of all rows so far, and what was added to the score of each new row
+    by what did not see the row, shape (n,).
     """
     columns = score.spread.columns
     centred = designs.every(1)[:, columns] - memory.mean[columns]
@@ -190,7 +192,20 @@ def update_score(
     )
     mean = share * memory.mean + (1 - share) * designs.linear_mean()
     kept = Memory(memory.rows + designs.rows, mean, memory.information + information[:2, :2])
-    return replace(new, spread=spread), kept, added + unseen - unseen.mean()
+    linear = _unseen(design, loss, prior, low, high, fold) if len(np.unique(fold)) > 1 else added
+    return replace(new, spread=spread), kept, linear + unseen - unseen.mean()
+
+
+def _unseen(
+    design: Floats, loss: Shifted, prior: Floats, low: Floats, high: Floats, fold: Ints
+) -> Floats:
+    """Return what is added to each row when its fold is left out."""
+    found = np.zeros(len(design))
+    for one in np.unique(fold):
+        held = fold == one
+        moved = _minimise(design[~held], loss.subset(~held), prior, low, high)
+        found[held] = design[held] @ moved
+    return found
 
 
 def _tree_part(score: Score, designs: Designs) -> Floats:
@@ -312,6 +327,7 @@ def update_hazards(
     kept: list[Memory | None] = []
     most = max(1 if one is None else one.periods for one in scores)
     eta = np.zeros((len(outcome), len(scores), most))
+    grown = np.ones((len(scores), most))
     for cause, (timed, memory) in enumerate(zip(scores, memories, strict=True)):
         if timed is None or memory is None:
             changed.append(timed)
@@ -327,8 +343,20 @@ def update_hazards(
         changed.append(replace(timed, score=score))
         kept.append(told)
         eta[:, cause, : timed.periods] = before + np.outer(added, timed.slopes)
+        grown[cause, : timed.periods] = _growth(before, np.outer(added, timed.slopes))
     cuts = [np.zeros(0) if one is None else one.cuts for one in changed]
-    return tuple(changed), tuple(kept), pooled(hazards, outcome, eta, cuts)
+    return tuple(changed), tuple(kept), pooled(hazards, outcome, eta, cuts, grown)
+
+
+def _growth(before: Floats, added: Floats) -> Floats:
+    """Return by how much mean hazard ratios grow where an addition's mean is nothing.
+
+    Over the old rows that mean is nothing to first order; how an addition spreads, and goes with
+    the score so far, is taken from the new rows.
+    """
+    old = np.clip(before, -ETA_LIMIT, ETA_LIMIT)
+    new = np.clip(before + added - added.mean(axis=0), -ETA_LIMIT, ETA_LIMIT)
+    return np.asarray(np.exp(new).mean(axis=0) / np.exp(old).mean(axis=0))
 
 
 def folds_of_new(outcome: Ints, member: NDArray[Any] | None, folds: int, seed: int) -> Ints:
