@@ -31,10 +31,7 @@ POPULATIONS = {
     "overlap": "those whose treatment was least decided",
     "common support": "those for whom every arm was open",
 }
-NO_RULE = (
-    "No rule is shown, because differences between people were not shown. The one that these data "
-    "would give, and what it is worth, stand in results.json."
-)
+NO_RULE = "No rule is shown that chooses by person, because differences were not shown."
 HEADLINES = {
     "personalise": "These data support choosing by person",
     "average only": "These data do not show who gains more",

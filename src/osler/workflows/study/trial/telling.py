@@ -24,6 +24,7 @@ from osler.effect.problem import BINARY, CONTINUOUS, TIME_TO_EVENT, Problem
 from osler.effect.saving import POPULATIONS
 from osler.effect.scores import doubly_robust
 from osler.effect.subgroups import discover
+from osler.effect.verdict import PERSONALISE
 from osler.errors import InputError, NotEstimable
 from osler.model import Estimate
 from osler.workflows.study.question import Study
@@ -33,7 +34,7 @@ from osler.workflows.study.wording import in_words
 
 INSUFFICIENT = "insufficient overlap"
 FEWEST_CONTROLS = 3
-MOST_SEARCH_S = 60.0
+MOST_SEARCH_S = 20.0
 # What of a rule people read; the tree keeps the names of columns, to be applied.
 SAID_OF_A_RULE = ("rules", "losers", "notes")
 OBSERVATIONAL = (
@@ -238,8 +239,13 @@ def _subgroups(trial: Trial, seed: int) -> Json:
 
 
 def _policy(trial: Trial, seed: int) -> Json | None:
-    """Return the rule that the study asks for, with what it is worth on people it never saw."""
+    """Return the rule that the study asks for, with what it is worth on people it never saw.
+
+    Where no difference between people was shown it asks nothing: everyone gets what is best on
+    average.
+    """
     model, plan = trial.fitted, trial.plan
+    depth = plan.policy.depth if model.verdict().decision == PERSONALISE else 0
     if not model.overlap.sufficient:
         return None
     rows = model.rows
@@ -254,7 +260,7 @@ def _policy(trial: Trial, seed: int) -> Json | None:
             rows.scores,
             problem.frame,
             labels,
-            depth=plan.policy.depth,
+            depth=depth,
             better=problem.better,
             costs=cost if any(cost) else None,
             limits=limits,
