@@ -44,6 +44,13 @@ def test_no_own_value_is_a_knot() -> None:
         assert not np.isin(at, x[:, column]).any()
 
 
+def test_many_arms_stay_tractable() -> None:
+    """Twenty arms have fewer columns each, so that all together can be inverted."""
+    x = np.random.default_rng(0).normal(size=(60, 10))
+    assert Basis.of(kernels(10, arms=20), x, 0).width < 2500
+    assert Basis.of(kernels(10, arms=2), x, 0).width > 1000
+
+
 def test_basis_survives_its_arrays() -> None:
     """A basis rebuilt from its arrays makes the same columns."""
     x = np.random.default_rng(0).normal(size=(50, 2))

@@ -11,10 +11,11 @@ import numpy as np
 from osler.effect.learners.kernel import INTERCEPT_VARIANCE, Kernel, Kernels
 from osler.learn.losses import Floats, Ints
 
-SHARED_WAVES, ARM_WAVES = 250, 150
+SHARED_WAVES = 250
+WAVES_OF_ARMS, FEWEST_WAVES = 300, 20  # of all arms together; of any
 KNOTS = 12
 FEWEST_VALUES_FOR_STEPS = 3
-MOST_STEP_COLUMNS = 12
+STEP_COLUMNS_OF_ARMS, FEWEST_STEP_COLUMNS = 24, 2
 RELEVANT = 0.05  # inverse length, in standard deviations of the column
 STEP_SIZE = 0.05  # of an outcome with variance 1; where the search for it begins
 
@@ -100,11 +101,15 @@ class Basis:
 
     @staticmethod
     def of(kernels: Kernels, design: Floats, seed: int) -> Basis:
-        """Draw the waves of every part, and place knots along the columns that matter."""
-        rng = np.random.default_rng(seed)
-        knots = _knots(kernels, design)
+        """Draw the waves of every part, and place knots along the columns that matter.
+
+        The more arms, the fewer waves and knots each of them has.
+        """
+        rng, arms = np.random.default_rng(seed), len(kernels.arms)
+        waves = max(WAVES_OF_ARMS // arms, FEWEST_WAVES)
+        knots = _knots(kernels, design, max(STEP_COLUMNS_OF_ARMS // arms, FEWEST_STEP_COLUMNS))
         shared = Part.of(kernels.shared, SHARED_WAVES, knots, rng)
-        return Basis(shared, tuple(Part.of(one, ARM_WAVES, knots, rng) for one in kernels.arms))
+        return Basis(shared, tuple(Part.of(one, waves, knots, rng) for one in kernels.arms))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -168,9 +173,9 @@ class Basis:
         return Basis(parts[0], tuple(parts[1:]))
 
 
-def _knots(kernels: Kernels, design: Floats) -> tuple[tuple[int, Floats], ...]:
+def _knots(kernels: Kernels, design: Floats, most: int) -> tuple[tuple[int, Floats], ...]:
     rate = np.max([one.inverse_length for one in (kernels.shared, *kernels.arms)], axis=0)
-    ranked: Ints = np.argsort(-rate, kind="stable")[:MOST_STEP_COLUMNS]
+    ranked: Ints = np.argsort(-rate, kind="stable")[:most]
     found = []
     for column in sorted(int(one) for one in ranked if rate[one] > RELEVANT):
         at = _between(design[:, column])
