@@ -71,6 +71,7 @@ def alike_section(
     ]
     return {
         "people": group.people,
+        "who": people,
         "of": fitted.alike.total,
         "level": LEVEL,
         "sentence": _sentence(group.people, people, told[len(told) // 2]),
@@ -113,44 +114,57 @@ def _words(outcome: Mapping[str, Any]) -> str:
     return f"it cannot be told how many {outcome['cause']}"
 
 
-def alike_finding(
+def alike_findings(
     section: Mapping[str, Any] | None,
     title: str,
-    reasons: Sequence[Reason],
+    reasons: Sequence[Sequence[Reason]],
     provenance: Provenance,
 ) -> tuple[Finding, ...]:
-    """Return one finding of the middle horizon's first cause; none if its share is not told.
+    """Return a finding for each cause: at the middle horizon, or the last one where it is told.
 
     Parameters
     ----------
     reasons
-        Of the patient's own prediction: what these people are like her in.
+        Of the patient's own prediction of each cause: what these people are like her in.
     """
     if section is None or section["people"] is None:
         return ()
-    horizon = section["horizons"][len(section["horizons"]) // 2]
-    first = horizon["causes"][0]
-    if first["value"] is None:
-        return ()
-    return (
-        Finding(
-            kind=ALIKE,
-            statement=section["sentence"],
-            value=first["value"],
-            unit="probability",
-            interval=Interval(first["low"], first["high"], LEVEL, INTERVAL),
-            reasons=tuple(replace(one, effect=None) for one in reasons),
-            evidence=(
-                Evidence(
-                    source=f"study {title!r}",
-                    level="observed in the data learned from, in aggregate",
-                    citation=f"{section['people']:,} of {section['of']:,} people",
-                ),
+    horizons = section["horizons"]
+    ranked = [horizons[len(horizons) // 2], *reversed(horizons)]
+    found = []
+    for cause, why in enumerate(reasons):
+        told = [one for one in ranked if one["causes"][cause]["value"] is not None]
+        if told and why:
+            found.append(_finding(section, told[0], cause, title, why, provenance))
+    return tuple(found)
+
+
+def _finding(
+    section: Mapping[str, Any],
+    horizon: Mapping[str, Any],
+    cause: int,
+    title: str,
+    reasons: Sequence[Reason],
+    provenance: Provenance,
+) -> Finding:
+    outcome = horizon["causes"][cause]
+    return Finding(
+        kind=ALIKE,
+        statement=_sentence(section["people"], section["who"], {**horizon, "causes": [outcome]}),
+        value=outcome["value"],
+        unit="probability",
+        interval=Interval(outcome["low"], outcome["high"], LEVEL, INTERVAL),
+        reasons=tuple(replace(one, effect=None) for one in reasons),
+        evidence=(
+            Evidence(
+                source=f"study {title!r}",
+                level="observed in the data learned from, in aggregate",
+                citation=f"{section['people']:,} of {section['of']:,} people",
             ),
-            caveats=tuple(section["notes"]),
-            status="final",
-            provenance=provenance,
-            cause=first["cause"],
-            horizon=horizon["label"] or None,
         ),
+        caveats=tuple(section["notes"]),
+        status="final",
+        provenance=provenance,
+        cause=outcome["cause"],
+        horizon=horizon["label"] or None,
     )

@@ -14,7 +14,7 @@ from osler.features import FeatureMatrix
 from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
 from osler.predict import Risk, TimeToEvent
 from osler.report.numbers import out_of_100, people_of_100
-from osler.workflows.patient.alike import alike_finding, alike_section
+from osler.workflows.patient.alike import alike_findings, alike_section
 from osler.workflows.patient.reasons import missing_for, reasons_for
 from osler.workflows.study.domain import cells_of
 from osler.workflows.study.fitting import predict, predict_interval
@@ -166,30 +166,32 @@ def _speak(
     known = variables_of(run, part)
     unknown = fitted.unknown(patient.matrix)
     effects = _effects(fitted, part, days)
+    # A cause that nobody had whom the model learned from has no reasons, and no finding.
+    reasons = [
+        [reasons_for(effects[c, h], part, known) for h in range(len(horizons))]
+        if _known(fitted, c + 1)
+        else []
+        for c in range(len(causes))
+    ]
     findings = tuple(
         _finding(
             run,
             cause,
             horizon,
             (value[c, h], low[c, h], high[c, h]),
-            reasons_for(effects[c, h], part, known),
+            reasons[c][h],
             fold,
             unknown,
             provenance,
         )
         for h, horizon in enumerate(horizons)
         for c, cause in enumerate(causes)
-        if _known(fitted, c + 1)
+        if reasons[c]
     )
-    names = [_name(run, cause) for cause in causes]
-    alike = alike_section(fitted, part, run.results["people"], horizons, names)
-    why = reasons_for(effects[0, len(horizons) // 2], part, known)
+    alike = _alike(run, fitted, part)
     usual = {one["code"]: one["share"] for one in run.results["variables"]}
     return Prognosis(
-        findings=(
-            *findings,
-            *alike_finding(alike, run.study.title, why, provenance),
-        ),
+        findings=(*findings, *_of_alike(run, alike, reasons, provenance)),
         alike=alike,
         summary={
             **_summary(run, horizons, causes, value, low, high),
@@ -200,6 +202,24 @@ def _speak(
         groups=tuple(_standing(run, patient.groups)),
         until=patient.prediction_time,
     )
+
+
+def _alike(run: SavedRun, fitted: FittedModel, part: FeatureMatrix) -> dict[str, Any] | None:
+    names = [_name(run, cause) for cause in run.results["outcome"]["causes"]]
+    horizons = run.results["outcome"]["horizons"]
+    return alike_section(fitted, part, run.results["people"], horizons, names)
+
+
+def _of_alike(
+    run: SavedRun,
+    alike: dict[str, Any] | None,
+    reasons: list[list[tuple[Reason, ...]]],
+    provenance: Provenance,
+) -> tuple[Finding, ...]:
+    """Return what is told of people alike, with the reasons of the middle horizon."""
+    middle = len(run.results["outcome"]["horizons"]) // 2
+    why = [each[middle] if each else () for each in reasons]
+    return alike_findings(alike, run.study.title, why, provenance)
 
 
 def variables_of(run: SavedRun, part: FeatureMatrix) -> list[Variable]:
