@@ -85,6 +85,16 @@ def test_people_like_those_at_risk_had_more_events() -> None:
     assert high.low[0, 1] < high.value[0, 1] < high.high[0, 1]
 
 
+def test_times_may_be_repeated_and_in_any_order() -> None:
+    """What is told at a time does not depend on which others are asked for."""
+    coordinates, y = followed(800)
+    least = 100
+    orderly = Alike.of_times(coordinates, y, [2.0, 4.0], causes=2, least=least)
+    mixed = Alike.of_times(coordinates, y, [4.0, 2.0, 4.0], causes=2, least=least)
+    for at, same in enumerate((1, 0, 1)):
+        assert np.array_equal(mixed.value[..., at], orderly.value[..., same], equal_nan=True)
+
+
 def test_someone_unlike_everyone_is_said_to_be() -> None:
     """A person far from every group is told to be unlike them; one among them is not."""
     coordinates, y = followed(600)

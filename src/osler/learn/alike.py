@@ -113,7 +113,7 @@ class Alike:
         y : shape (n,)
             Structured, `event` (0 censored, 1..K) and `time`.
         times
-            By when outcomes are counted, increasing.
+            By when outcomes are counted.
         predicted : shape (n, K, t), optional
             What the model predicts of each.
         least
@@ -284,14 +284,16 @@ def _incidence(y: NDArray[Any], times: Floats, causes: int, entry: Floats | None
     few = had < FEWEST_PEOPLE
     if not (y["event"] > 0).any():
         return value, low, high, few
-    curves = incidence(y, times, entry=entry, level=LEVEL)
+    grid, place = np.unique(times, return_inverse=True)
+    curves = incidence(y, grid, entry=entry, level=LEVEL)
     for cause in range(causes):
         for at, time in enumerate(times):
             without = (y["time"] > time) | ((y["event"] > 0) & (y["event"] != cause + 1))
             if not few[cause, at] and without.sum() >= FEWEST_PEOPLE:
                 curve = curves[cause + 1]
-                value[cause, at], low[cause, at] = curve.value[at], curve.low[at]
-                high[cause, at] = curve.high[at]
+                value[cause, at], low[cause, at], high[cause, at] = (
+                    one[place[at]] for one in (curve.value, curve.low, curve.high)
+                )
     return value, low, high, few
 
 
