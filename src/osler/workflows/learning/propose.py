@@ -293,6 +293,13 @@ def replay(
 ) -> bool:
     """Tell whether judging again gives the proposal bit for bit.
 
+    Parameters
+    ----------
+    proposal
+        The file that `propose_update` wrote.
+    candidate, incumbent, protocol
+        As they were then.
+
     Raises
     ------
     InputError

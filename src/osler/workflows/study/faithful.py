@@ -41,8 +41,10 @@ def faithfulness_section(
         return None
     frame = part.take(rows[:: -(-len(rows) // MOST_PEOPLE)]).to_frame()
     model = fitted.model
-    timed = isinstance(model, TimeToEvent)
-    effects = model.explain(frame, **({"horizon": horizon.days, "cause": 1} if timed else {}))
+    if isinstance(model, TimeToEvent):
+        effects = model.explain(frame, horizon=horizon.days, cause=1)
+    else:
+        effects = model.explain(frame)
 
     def predicted(cells: pl.DataFrame) -> Floats:
         if isinstance(model, TimeToEvent):
