@@ -3,9 +3,10 @@
 PEHE is the root mean squared error of each person's effect. "Fitted" are the rows that were
 learned from (their other outcome was not seen), "new" a fifth of the rows of IHDP, left out of a
 second fit. Coverage and width are of 95 % intervals of the conditional effect. The constant is the
-doubly robust average effect (within common support where everyone's cannot be told). Peers: EconML's CausalForestDML and ForestDRLearner
-with 500 trees and the X-learner, all with boosted nuisances, in an environment of their own.
-Development saw realisations 1 and 2 of IHDP and simulations 1, 2 and 4 of ACIC 2016 only.
+doubly robust average effect (within common support where everyone's cannot be told). Peers:
+EconML's CausalForestDML and ForestDRLearner with 500 trees and the X-learner, all with boosted
+nuisances, in an environment of their own. Development saw realisations 1 and 2 of IHDP and
+simulations 1, 2 and 4 of ACIC 2016 only.
 """
 
 from __future__ import annotations
