@@ -55,7 +55,7 @@ def _rows(task: Task, peers: dict[str, Any]) -> list[dict[str, Any]]:
             "asked": "> 0.05",
         },
         {"measure": "ICI at the median event time", "osler": calibrated["ici"], "asked": floors[2]},
-        {"measure": "processor seconds a fold", "osler": ours.seconds, **spent},
+        {"measure": "processor seconds a fold, machine shared", "osler": ours.seconds, **spent},
     ]
 
 

@@ -12,6 +12,7 @@ from osler.learn.designs import Designs
 from osler.learn.linear import ROUGH, TOLERANCE, ridge
 from osler.learn.losses import Bools, CoxLoss, Floats, Ints
 from osler.learn.score import Score
+from osler.learn.shrinkage import MOST_COLUMNS
 
 FEWEST_EVENTS_PER_PERIOD = 60
 MOST_PERIODS = 4
@@ -154,7 +155,9 @@ class _Changes:
         kept = score.spread.columns
         # A monotone column changes over the years only with the score as a whole.
         fixed = designs.encoding.linear_rare | (designs.linear_sign != 0)
-        self._columns = kept[~fixed[kept]]
+        # The strongest of many were chosen by the outcome of every fold: their gain is no gain.
+        few = len(kept) < MOST_COLUMNS
+        self._columns = kept[few & ~fixed[kept]]
         self._sign = np.zeros(1 + len(self._columns), dtype=np.int64)
         self._sign[0] = int(designs.encoding.tree_sign.any())
         design = designs.every(stride)[:, self._columns]
