@@ -41,7 +41,10 @@ def _row(task: Task, peers: dict[str, Any]) -> dict[str, Any]:
         "events": str(int(task.y["event"].sum())),
         "columns": str(task.X.width),
     }
-    row |= {f"C {name}": harrell(s, task.y, task.fold).value for name, s in scores.items()}
+    c = {name: harrell(s, task.y, task.fold) for name, s in scores.items()}
+    row |= {f"C {name}": found.value for name, found in c.items()}
+    difference, low, high = c["osler"].minus(c["cox"])
+    row["C, osler − cox"] = f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
     row |= {
         f"IBS {name}": integrated_brier(1 - s, task.y, task.fold, times).value
         for name, s in curves.items()
@@ -53,7 +56,7 @@ def _row(task: Task, peers: dict[str, Any]) -> dict[str, Any]:
 def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     summary: list[dict[str, Any]] = [{"data set": "mean"}, {"data set": "mean rank"}]
     for what, sign in (("C", -1), ("IBS", 1)):
-        names = [key for key in rows[0] if key.startswith(f"{what} ")]
+        names = [f"{what} {name}" for name in ("osler", *PEERS)]
         table = np.array([[row[name] for name in names] for row in rows])
         ranks = np.array([rankdata(sign * line) for line in table])
         summary[0] |= dict(zip(names, table.mean(axis=0).tolist(), strict=True))
