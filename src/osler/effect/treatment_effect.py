@@ -234,8 +234,11 @@ class TreatmentEffect:
         causes: list[int | None] = [*range(1, rows.problem.survival.causes + 1), None]
         for cause in causes:
             problem = replace(rows.problem, cause=cause, measure=RISK)
-            nuisance = estimate(problem, self.seed, self.learner)
-            scores = doubly_robust(problem, nuisance)
+            if (cause, RISK) == (rows.problem.cause, rows.problem.measure):
+                nuisance, scores = rows.nuisance, rows.scores
+            else:
+                nuisance = estimate(problem, self.seed, self.learner)
+                scores = doubly_robust(problem, nuisance)
             name = "any cause" if cause is None else f"cause {cause}"
             answer[name] = average(scores, problem, which, level=level, nuisance=nuisance)
         return answer
@@ -302,11 +305,17 @@ class TreatmentEffect:
             )  # fmt: skip
         return self._policies[depth]
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, individual: bool = True) -> Path:
         """Write the model as JSON and arrays with their digests; no data row is in it.
 
         The verdict is reached first, if it was not, so that it goes with the model; rules of the
         depths that were asked for go too.
+
+        Parameters
+        ----------
+        individual
+            Whether individual effects go with it, which may have to be learned first. Without
+            them the loaded model tells averages, verdict and rules.
         """
         known = self._ready()
         stored = Stored(
@@ -319,7 +328,8 @@ class TreatmentEffect:
                 "notes": list(self._notes),
             },
         )
-        self._learned().put(stored)
+        if individual:
+            self._learned().put(stored)
         return save_model(stored, folder)
 
     @classmethod
@@ -346,7 +356,8 @@ class TreatmentEffect:
             model._notes = tuple(str(note) for note in stored.spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged("the model's files lack a part") from error
-        model._individual = Individual.get(stored)
+        if "individual" in stored.spec:
+            model._individual = Individual.get(stored)
         return model
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from osler.effect import TreatmentEffect
+from osler.effect.baseline_risk import NAMES
 from osler.features import FeatureMatrix
 from osler.model import Evidence, Finding, Interval, NotAssessed, Provenance, Reason
 from osler.report.numbers import decimal
 from osler.report.treatment import TREATMENT, Unit
 from osler.workflows.patient.part import Part
 from osler.workflows.patient.prognosis import Patient, asked_of, outside_domain
+from osler.workflows.study.fitting import predict
 from osler.workflows.study.gather import adjusting_of
-from osler.workflows.study.saved import MODEL, SavedRun
+from osler.workflows.study.saved import MODEL, FittedModel, SavedRun
 from osler.workflows.study.trial.estimate import EFFECT
 
 PERSONALISE, AVERAGE_ONLY = "personalise", "average only"
@@ -50,13 +53,17 @@ def treatment(
     fold = run.fold_of(subject_id, vault_id)
     fitted = run.final()
     outside = fold is None and outside_domain(run, fitted, seen.matrix)
-    model = TreatmentEffect.load(run.path / MODEL / EFFECT)
     own = told["verdict"] == PERSONALISE and not outside
-    row = _known_of(run, subject_id, events, seen).select(list(model.feature_names))
-    options = [_option(model, told, arm, row, own=own) for arm in told["design"]["arms"][1:]]
+    names = [str(arm) for arm in told["design"]["arms"][1:]]
+    if own:
+        model = TreatmentEffect.load(run.path / MODEL / EFFECT)
+        row = _known_of(run, subject_id, events, seen).select(list(model.feature_names))
+        options = [_own(model, told, arm, row) for arm in names]
+    else:
+        options = [_average(told, arm) for arm in names]
     caveats = _caveats(told, own=own, outside=outside, known=fold is not None)
     findings = tuple(_finding(run, told, one, caveats, provenance) for one in options)
-    quarter = "" if own or outside else _quarter(model, told, row)
+    quarter = "" if own or outside else _quarter(run, fitted, seen)
     return Part(findings, {**_section(run, told, caveats, options), "quarter": quarter})
 
 
@@ -68,33 +75,41 @@ def _known_of(run: SavedRun, subject_id: int, events: pl.DataFrame, seen: Patien
     return seen.matrix if wider is None else wider
 
 
-def _quarter(model: TreatmentEffect, told: Mapping[str, Any], row: FeatureMatrix) -> str:
-    """Return the quarter of risk without treatment whose mean is nearest to the patient's."""
-    own = float(model.expected(row)[str(told["design"]["reference"])][0])
-    means = {
-        str(one["name"]): one["baseline"]["value"]
-        for one in told["by_baseline_risk"]
-        if one["baseline"]["value"] is not None
-    }
-    return min(means, key=lambda name: abs(means[name] - own), default="")
+def _quarter(run: SavedRun, fitted: FittedModel, seen: Patient) -> str:
+    """Return the quarter of the cohort's predicted risk that the patient is in.
+
+    It is the risk under care as it was, whose order stands for that of the risk without treatment.
+    """
+    horizons = run.results["outcome"]["horizons"]
+    middle = horizons[len(horizons) // 2]
+    cause = run.results["outcome"]["event"]
+    name = f"{cause}|{middle['label']}" if middle["label"] else cause
+    causes = len(run.results["outcome"]["causes"])
+    part = fitted.of(seen.matrix)
+    risk = float(predict(fitted, part, np.asarray([float(middle["days"])]), causes)[0, 0, 0])
+    known = run.predictions[name].drop_nulls()
+    share = float((known < risk).sum()) / max(known.len(), 1)
+    return NAMES[min(int(share * len(NAMES)), len(NAMES) - 1)]
 
 
-def _option(
-    model: TreatmentEffect, told: Mapping[str, Any], arm: str, row: FeatureMatrix, *, own: bool
+def _own(
+    model: TreatmentEffect, told: Mapping[str, Any], arm: str, row: FeatureMatrix
 ) -> dict[str, Any]:
-    """Return an arm's effect: this patient's own, or everyone's, with what is expected of both."""
-    reference = str(told["design"]["reference"])
-    if own:
-        value = float(model.effect(row, arm)[0])
-        low, high = (float(end[0]) for end in model.effect_interval(row, LEVEL, arm))
-        expected = model.expected(row)
-        return {
-            "arm": arm,
-            "of": "people like this one",
-            "effect": {"value": value, "low": low, "high": high},
-            "with": float(expected[arm][0]),
-            "without": float(expected[reference][0]),
-        }
+    """Return an arm's effect among people like this patient, with what is expected of both."""
+    value = float(model.effect(row, arm)[0])
+    low, high = (float(end[0]) for end in model.effect_interval(row, LEVEL, arm))
+    expected = model.expected(row)
+    return {
+        "arm": arm,
+        "of": "people like this one",
+        "effect": {"value": value, "low": low, "high": high},
+        "with": float(expected[arm][0]),
+        "without": float(expected[str(told["design"]["reference"])][0]),
+    }
+
+
+def _average(told: Mapping[str, Any], arm: str) -> dict[str, Any]:
+    """Return an arm's effect over everyone, with what is expected of both."""
     average = next(
         one["effect"]
         for one in told["effects"]
@@ -106,7 +121,7 @@ def _option(
         "of": "everyone in the trial",
         "effect": {key: average[key] for key in ("value", "low", "high")},
         "with": arms[arm],
-        "without": arms[reference],
+        "without": arms[str(told["design"]["reference"])],
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import osler
 from osler.cohort import Cohort, explain
+from osler.effect.verdict import PERSONALISE
 from osler.errors import NotEstimable
 from osler.evaluate import Reference
 from osler.model import FORMAT_VERSION, Provenance, digest_of
@@ -225,7 +226,9 @@ def save(
     if domain is not None:
         save_domain(domain, folder / MODEL / DOMAIN)
     if trial is not None and trial.model is not None:
-        trial.model.save(folder / MODEL / EFFECT)
+        # Who may not be told an effect of her own needs none to be saved.
+        own = trial.model.verdict().decision == PERSONALISE
+        trial.model.save(folder / MODEL / EFFECT, individual=own)
     write_json(
         folder / DIGESTS, {"format_version": FORMAT_VERSION, "sha256": folder_digests(folder)}
     )
