@@ -132,3 +132,19 @@ def test_without_overlap_no_number_is_shown() -> None:
     page = patient_html({"treatments": [silent], "findings": []})
     assert "too unlike to be compared" in page
     assert "Of 100 women" not in page
+
+
+def test_a_rule_is_shown_with_whom_it_serves_only_where_the_verdict_allows_it() -> None:
+    """Gains are turned into changes of the outcome; without the verdict no rule is on the page."""
+    gain = {"value": 0.05, "low": 0.01, "high": 0.09}
+    rule = {
+        "rules": [{"who": "Age > 60", "action": "drug"}], "better": "lower", "against": "all none",
+        "gain": {"all none": gain}, "benefit": {"age_band": {"60 to 70": gain}}, "losers": [],
+        "notes": [],
+    }  # fmt: skip
+    page = study_html({"treatment": {**TOLD, "verdict": "personalise", "policy": rule}})
+    assert "Age &gt; 60: drug" in page
+    assert page.count("−5.0 (−9.0 to −1.0)") == 2
+    assert "age band: 60 to 70" in page
+    page = study_html({"treatment": {**TOLD, "policy": rule}})
+    assert "Age &gt; 60" not in page

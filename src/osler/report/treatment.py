@@ -32,6 +32,9 @@ POPULATIONS = {
     "common support": "those for whom every arm was open",
 }
 NO_RULE = "No rule is shown that chooses by person, because differences were not shown."
+NOTHING: dict[str, Any] = {
+    "rules": [], "rows": [], "losers": [], "benefit": [], "against": "", "notes": [],
+}  # fmt: skip
 HEADLINES = {
     "personalise": "These data support choosing by person",
     "average only": "These data do not show who gains more",
@@ -238,9 +241,9 @@ def policy(found: Json, unit: Unit, *, personal: bool) -> dict[str, Any] | None:
     if not found:
         return None
     if not personal:
-        return {"rules": [], "rows": [], "losers": [], "notes": [NO_RULE]}
+        return {**NOTHING, "notes": [NO_RULE]}
     if found.get("not_estimable"):
-        return {"rules": [], "rows": [], "notes": texts(found.get("not_estimable"))}
+        return {**NOTHING, "notes": texts(found.get("not_estimable"))}
     sign = 1.0 if found.get("better") == "higher" else -1.0
     return {
         "rules": [
@@ -255,6 +258,15 @@ def policy(found: Json, unit: Unit, *, personal: bool) -> dict[str, Any] | None:
             f"{capitalized(plain(row.get('who')))} (n {whole(row.get('n'))})"
             for row in dicts(found.get("losers"))
         ],
+        "benefit": [
+            {
+                "what": f"{plain(name).replace('_', ' ')}: {plain(level)}",
+                "value": unit.text(_turned(one, sign)),
+            }
+            for name, levels in as_dict(found.get("benefit")).items()
+            for level, one in as_dict(levels).items()
+        ],
+        "against": plain(found.get("against")),
         "notes": texts(found.get("notes")),
     }
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from osler.cohort.flow import FlowStep
 from osler.cohort.grammar import read_task
@@ -42,6 +43,8 @@ class Trial:
         None where nothing can be estimated; `why_not` says what is missing.
     names
         What each column is called in a sentence.
+    groups
+        Levels of the study's group variables, row by row; None where it names none.
     """
 
     plan: TrialPlan
@@ -51,6 +54,7 @@ class Trial:
     model: TreatmentEffect | None
     why_not: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    groups: pl.DataFrame | None = None
 
     @property
     def fitted(self) -> TreatmentEffect:
@@ -105,7 +109,10 @@ def trial_of(
         )
     except NotEstimable as error:
         return Trial(plan, people, columns, horizon, None, str(error))
-    return Trial(plan, people, columns, horizon, model, names=names)
+    wanted = sorted({name for group in study.evaluation.groups for name in group})
+    formed = [one for one in wanted if one in material.groups.columns]
+    groups = material.groups.select(formed)[people.rows] if formed else None
+    return Trial(plan, people, columns, horizon, model, names=names, groups=groups)
 
 
 def adjusted_for(part: FeatureMatrix, study: Study, plan: TrialPlan) -> tuple[Column, ...]:

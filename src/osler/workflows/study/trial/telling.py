@@ -265,6 +265,7 @@ def _policy(trial: Trial, seed: int) -> Json | None:
             costs=cost if any(cost) else None,
             limits=limits,
             practice=rows.nuisance.pseudo,
+            groups=trial.groups,
             seed=seed,
             cluster=problem.cluster,
             time_budget_s=MOST_SEARCH_S,
