@@ -111,7 +111,6 @@ def test_decisions_are_recorded_once_and_watched(
     assert told["why"] == {NO_SUBJECT: 1, NO_PREDICTION: 1}
     assert workflows.record_decisions(here, file, runs["old"])["already_recorded"]
     status = workflows.learning_status(here, runs["old"])
-    assert status["current"] is None
     watched = status["watched"]
     assert (watched["decisions"], watched["known"], watched["acted"]) == (60, 60, 15)
     assert watched["wagers"][0]["labels"] == 45
@@ -242,3 +241,5 @@ def test_a_subject_is_meant_by_its_name_or_by_its_id(
         load.abandon()
     assert found.events["subject_id"].to_list() == [number, number]
     assert found.why == {NO_SUBJECT: 1}
+    told = workflows.learning_status(workflows.Opening(tmp_path / "vault", tmp_path / "key"))
+    assert workflows.status_lines(told) == ["no model was promoted yet"]
