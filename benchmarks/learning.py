@@ -83,7 +83,8 @@ def _found(seeds: int) -> list[dict[str, Any]]:
                 alarms = Monitor(auroc, ("a", "b", "c")).watch(y, p, groups=group).alarms
                 late = [one.alarm_at for one in alarms if (one.alarm_at or 0) > change]
                 took.append(min(late) - change if late else np.inf)
-            what = f"slope {slope:g} from label {change:,} on: labels until found, median"
+            when = f"slope {slope:g} from label {change:,} on, {seeds} seeds"
+            what = f"{when}: labels until found, median"
             rows.append({"what": what, "value": median(took), "bound": "≤ 2000"})
     return rows
 

@@ -18,6 +18,7 @@ from osler.effect.scores import doubly_robust
 from osler.errors import Damaged, Fault, InputError, NotEstimable
 from osler.learn.losses import Floats
 from osler.learn.modelfile import Stored, load_model, save_model
+from osler.learn.parameters import NOT_FITTED, Parameters
 from osler.model.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
 
 KIND = "treatment-effect"
 MOST_OUTSIDE_FOR_ANYONE = 0.34
-NOT_FITTED = "the model has not been fitted; call fit first"
 NO_ROWS = "a saved model holds no rows of the data, which this needs: fit it again"
 
 
-class TreatmentEffect:
+class TreatmentEffect(Parameters):
     """Average and individual effects of a treatment, with a verdict on choosing by person.
 
     Effects are differences, treated minus reference: of means, of risks, or for time to event of
@@ -94,7 +94,7 @@ class TreatmentEffect:
         self._individual: Individual | None = None
         self._verdict: Verdict | None = None
         self._policies: dict[int, Policy] = {}
-        self._notes: tuple[str, ...] = ()
+        self._fit_notes: tuple[str, ...] = ()
         self._call_notes: tuple[str, ...] = ()
 
     def fit(
@@ -138,7 +138,7 @@ class TreatmentEffect:
         self._kept = Rows.of(problem, nuisance)
         self._known = Known.of(self._kept)
         self._individual, self._verdict, self._policies = None, None, {}
-        self._notes, self._call_notes = notes, ()
+        self._fit_notes, self._call_notes = notes, ()
         return self
 
     @property
@@ -150,11 +150,6 @@ class TreatmentEffect:
     def feature_names(self) -> tuple[str, ...]:
         """Input columns in fitted order."""
         return self._ready().schema.names
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What is worth knowing of the fit and of the last call, in sentences."""
-        return (*self._notes, *self._call_notes)
 
     @property
     def rows(self) -> Rows:
@@ -325,7 +320,7 @@ class TreatmentEffect:
                 "known": known.to_json(),
                 "verdict": self.verdict().to_json(),
                 "policies": [one.to_json() for one in self._policies.values()],
-                "notes": list(self._notes),
+                "notes": list(self._fit_notes),
             },
         )
         if individual:
@@ -353,37 +348,12 @@ class TreatmentEffect:
             model._verdict = verdict_of(stored.spec["verdict"])
             policies = [Policy.from_json(one) for one in stored.spec["policies"]]
             model._policies = {one.depth: one for one in policies}
-            model._notes = tuple(str(note) for note in stored.spec["notes"])
+            model._fit_notes = tuple(str(note) for note in stored.spec["notes"])
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged("the model's files lack a part") from error
         if "individual" in stored.spec:
             model._individual = Individual.get(stored)
         return model
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the settings by name; `deep` is there for scikit-learn."""
-        del deep
-        return {name: getattr(self, name) for name in self._settings}
-
-    def set_params(self, **settings: Any) -> Self:
-        """Change settings by name.
-
-        Raises
-        ------
-        InputError
-            If there is no such setting.
-        """
-        unknown = [name for name in settings if name not in self._settings]
-        if unknown:
-            known = ", ".join(self._settings)
-            raise InputError([Fault("set_params", name, f"one of {known}") for name in unknown])
-        for name, value in settings.items():
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({settings})"
 
     def _ready(self) -> Known:
         if self._known is None:

@@ -19,10 +19,10 @@ from osler.learn.encoding import Encoding
 from osler.learn.losses import Bools, Floats, Ints
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.multinomial import ClassScore, ClassTrees, learn_classes
+from osler.learn.parameters import NOT_FITTED, Parameters
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.splits import stratified_folds
 from osler.learn.table import as_frame
-from osler.predict.parameters import NOT_FITTED, Parameters
 from osler.predict.telling import Informative, Outlooks
 
 KIND = "diagnosis"

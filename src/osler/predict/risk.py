@@ -22,6 +22,7 @@ from osler.learn.losses import Floats, Ints, LogisticLoss, expit
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
 from osler.learn.outcome import as_binary
+from osler.learn.parameters import FIT_ANEW, NOT_FITTED, Parameters
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import Score, learn_score
 from osler.learn.scorefile import get_memory, get_score, put_memory, put_score
@@ -30,7 +31,6 @@ from osler.learn.splits import stratified_folds
 from osler.learn.table import Schema, as_frame
 from osler.learn.timed import TimedScore
 from osler.learn.updating import Memory, Shifted, folds_of_new, update_score
-from osler.predict.parameters import FIT_ANEW, NOT_FITTED, Parameters
 
 KIND = "risk"
 FEWEST_OF_A_CLASS = 5

@@ -20,6 +20,7 @@ from osler.learn.losses import CoxLoss, Floats
 from osler.learn.modelfile import Stored, load_model, save_model
 from osler.learn.monotone import check_monotone
 from osler.learn.outcome import SurvivalOutcome, as_arrays, as_survival, as_times
+from osler.learn.parameters import FIT_ANEW, NOT_FITTED, Parameters
 from osler.learn.preparing import as_members, canonical_order, fold_count, same_length
 from osler.learn.score import learn_score
 from osler.learn.scorefile import get_memory, get_timed, put_memory, put_timed
@@ -43,7 +44,6 @@ from osler.predict.hazard_model import (
     risk_of,
     side_by_side,
 )
-from osler.predict.parameters import FIT_ANEW, NOT_FITTED, Parameters
 
 KIND = "time-to-event"
 HAZARDS = ("times", "jumps", "period", "events")
