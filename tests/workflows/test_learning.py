@@ -178,6 +178,8 @@ def test_what_the_protocol_does_not_allow_is_refused(
     """A change that was not foreseen, and too few people, are told in words."""
     strict = tmp_path / "strict.yaml"
     strict.write_text(PROTOCOL.replace("features, ", ""), "utf-8")
+    with pytest.raises(InputError, match="make it first"):
+        workflows.propose_update(here, runs["new"], runs["old"], strict, tmp_path / "no" / "p.json")
     with pytest.raises(InputError, match="features"):
         workflows.propose_update(here, runs["new"], runs["old"], strict)
     more = tmp_path / "more.yaml"

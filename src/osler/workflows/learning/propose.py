@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,13 @@ from osler.errors import Fault, InputError, NotEstimable
 from osler.model import FORMAT_VERSION, digest_of
 from osler.vault import Act, Vault
 from osler.workflows.learning.protocol import METRICS, Protocol
+from osler.workflows.one_file import check_files, write_whole
 from osler.workflows.opening import Opening
 from osler.workflows.study.fitting import Outcomes, predict
 from osler.workflows.study.gather import Material, gather
 from osler.workflows.study.horizons import Horizon
 from osler.workflows.study.run import grid_of, outcomes_of
 from osler.workflows.study.saved import SavedRun, plain
-from osler.workflows.writing import write_json
 
 PROPOSED = "learn propose"
 EVERYONE = "everyone"
@@ -80,8 +81,8 @@ def propose_update(
     NotEstimable
         If there are too few later rows.
     """
-    if out is not None and out.exists() and out.is_dir():
-        raise InputError(Fault(str(out), "a folder", "a file to write"))
+    if out is not None:
+        check_files([out])
     agreed = Protocol.read(protocol)
     runs = SavedRun.load(candidate), SavedRun.load(incumbent)
     _check_question(*runs)
@@ -113,8 +114,8 @@ def propose_update(
     proposal["digest"] = digest_of(proposal)
     vault.record(PROPOSED, {"proposal": proposal["digest"], "passed": str(proposal["passed"])})
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_json(out, proposal)
+        text = json.dumps(proposal, indent=1, ensure_ascii=False)
+        write_whole(out, lambda stream: stream.write(text))
     return proposal
 
 

@@ -172,6 +172,8 @@ def _same_people(applied: Applied) -> bool:
 
 def _limits(applied: Applied) -> list[str]:
     told = list(applied.model.unknown(applied.material.matrix))
+    if applied.run.study.treatment is not None:
+        told.append("The target trial of the study was not repeated here: run the study itself.")
     absent = _absent(applied)
     if absent:
         told.append(
